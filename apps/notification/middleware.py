@@ -1,0 +1,104 @@
+"""What stands around the routes: ids and log lines for requests, answers for the unexpected, host names.
+
+All of it is plain ASGI, so that a request is one task from end to end.
+"""
+
+import re
+import time
+from collections.abc import Sequence
+from uuid import uuid4
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from notification.logs import log_request
+from notification.problems import UNTRUSTED_HOST, Problems, note
+from notification.request_context import RequestRecord, enter_request
+
+REQUEST_ID_HEADER = "X-Request-ID"
+_SAFE_ID = re.compile(r"[\w.:-]{1,64}", re.ASCII)
+
+
+class RequestLog:
+    """Gives every request an id, the caller's where it sent a sane one, and writes one line when it is answered."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        record = RequestRecord(_request_id(scope))
+        status: int | None = None
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                MutableHeaders(scope=message)[REQUEST_ID_HEADER] = record.id
+            await send(message)
+
+        enter_request(record)
+        started = time.perf_counter()
+        try:
+            await self.app(scope, receive, send_with_id)
+        except Exception as error:
+            note(error)
+            raise
+        finally:
+            log_request(scope["method"], scope["path"], status, (time.perf_counter() - started) * 1000)
+            enter_request(None)
+
+
+def _request_id(scope: Scope) -> str:
+    sent = Headers(scope=scope).get(REQUEST_ID_HEADER, "")
+    return sent if _SAFE_ID.fullmatch(sent) else uuid4().hex
+
+
+class UnexpectedErrors:
+    """Answers an error that no handler knows, inside of CORS, so that a browser may read the answer."""
+
+    def __init__(self, app: ASGIApp, *, problems: Problems) -> None:
+        self.app, self.problems = app, problems
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request; an answer that has begun cannot be replaced, so its error goes on to the server."""
+        started = False
+
+        async def noting_send(message: Message) -> None:
+            nonlocal started
+            started = started or message["type"] == "http.response.start"
+            await send(message)
+
+        try:
+            await self.app(scope, receive, noting_send)
+        except Exception as error:
+            if started or scope["type"] != "http":
+                raise
+            await self.problems.unexpected(error)(scope, receive, send)
+
+
+class TrustedHosts:
+    """Refuses requests for other host names. Starlette decides; the answer is a problem like all others."""
+
+    def __init__(self, app: ASGIApp, *, hosts: Sequence[str], problems: Problems) -> None:
+        self.app, self.problems = app, problems
+        self.hosts = hosts
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        admitted = scope["type"] == "lifespan"
+
+        async def admit(*_: object) -> None:
+            nonlocal admitted
+            admitted = True
+
+        async def unsent(_: Message) -> None:
+            """Drop Starlette's own answer."""
+
+        await TrustedHostMiddleware(admit, self.hosts, www_redirect=False)(scope, receive, unsent)
+        refusal = self.problems.response(self.problems.document(UNTRUSTED_HOST))
+        await (self.app if admitted else refusal)(scope, receive, send)

@@ -1,0 +1,1 @@
+"""Measurements of activerow beside hand-written SQLAlchemy: `make bench`."""

@@ -1,0 +1,660 @@
+"""`Database`: where the data is, and the units of work on it."""
+
+import asyncio
+import dataclasses
+import functools
+import logging
+import os
+import random
+import weakref
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ParamSpec, Self, TypeVar
+
+from sqlalchemy import URL, MetaData, event, text
+from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
+
+from activerow import sqlite_engine
+from activerow.callsite import call_site
+from activerow.discarding import discard, watch
+from activerow.engines import Options, async_url, make_engine
+from activerow.errors import (
+    ActiveRowError,
+    NotBoundError,
+    PoolExhaustedError,
+    TransactionBrokenError,
+    TransientError,
+    UnavailableError,
+    UsageError,
+)
+from activerow.execution import Call, Execution, Work
+from activerow.lock import current_task
+from activerow.scope import RequestScope, Scopes
+from activerow.statements import is_read
+from activerow.translate import translate, translating
+from activerow.unit import Hook, Kind, Level, Unit, UnitSession, unit_of
+
+logger = logging.getLogger("activerow")
+
+T = TypeVar("T")
+P = ParamSpec("P")
+
+_SERIALIZABLE_COVERS = frozenset({"SERIALIZABLE", "REPEATABLE READ", "READ COMMITTED"})
+"""What a SQLite transaction is in any case."""
+
+BINDING = "__activerow_database__"
+"""The attribute of a base class that holds its Database."""
+
+_databases: "weakref.WeakSet[Database]" = weakref.WeakSet()
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who holds a connection: for `Database.connections`."""
+
+    task: str
+    route: str | None
+    site: str
+    since: float
+    """Seconds since the connection was taken."""
+
+    def __str__(self) -> str:
+        """One line, for messages."""
+        route = f" for {self.route}" if self.route else ""
+        return f"task {self.task!r}{route}, {self.site}, since {self.since:.1f} s"
+
+
+class Database:
+    """One database and the units of work on it.
+
+    Creating it opens nothing and needs no running loop.
+
+    Args:
+        url: A SQLAlchemy URL; without a driver it gets the installed asyncio driver.
+        base: The declarative base whose models are stored here; see also `bind`.
+        replicas, replica_policy: For reads from replicas.
+        pool_size: Connections kept open; `max_overflow` more may be opened at peaks.
+        pool_timeout: Seconds to wait for a free connection, and for a savepoint of another task.
+        pool_recycle: Seconds after which a connection is replaced; keep it below the server's `wait_timeout`.
+        pool_pre_ping: Test a connection before each use.
+        statement_timeout: Seconds after which the server cancels a statement.
+        pgbouncer: Set up the driver for pgbouncer's transaction mode.
+        secret: Key for signing page cursors.
+        engine_options: Anything else for `create_async_engine`.
+    """
+
+    def __init__(  # noqa: PLR0913  (the options of an engine)
+        self,
+        url: str | URL | None = None,
+        *,
+        base: type | None = None,
+        replicas: Iterable[str | URL] = (),
+        replica_policy: Callable[..., object] | None = None,
+        echo: bool = False,
+        pool_size: int = 5,
+        max_overflow: int = 10,
+        pool_timeout: float = 30,
+        pool_recycle: int = 900,
+        pool_pre_ping: bool = True,
+        statement_timeout: float | None = None,
+        pgbouncer: bool = False,
+        secret: str | bytes | None = None,
+        engine_options: Mapping[str, Any] | None = None,
+    ) -> None:
+        self._url = async_url(url) if url is not None else None
+        self._options = Options(
+            echo=echo,
+            pool_size=pool_size,
+            max_overflow=max_overflow,
+            pool_timeout=pool_timeout,
+            pool_recycle=pool_recycle,
+            pool_pre_ping=pool_pre_ping,
+            statement_timeout=statement_timeout,
+            pgbouncer=pgbouncer,
+            engine_options=dict(engine_options or {}),
+        )
+        self.replicas = tuple(async_url(replica) for replica in replicas)
+        self.replica_policy = replica_policy
+        self.secret = secret
+        self._engine: AsyncEngine | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._private_file: sqlite_engine.PrivateFile | None = None
+        self._metadata: list[MetaData] = []
+        self.scopes = Scopes()
+        self.execution = Execution(self.scopes, self.new_unit, self._complete)
+        _databases.add(self)
+        if base is not None:
+            self.bind(base)
+
+    def __repr__(self) -> str:
+        """The database's URL without its password."""
+        return f"<Database {self._url.render_as_string() if self._url else 'not configured'}>"
+
+    # -- where it is ---------------------------------------------------------------------------------------------
+
+    def configure(self, url: str | URL, **options: Any) -> None:
+        """Set the URL and engine options, before the first use or after `dispose`.
+
+        Raises:
+            UsageError: The engine is in use, or an option does not exist.
+        """
+        if self._engine is not None:
+            raise UsageError("the database is in use; await db.dispose() before configuring it anew")
+        known = {name: options.pop(name) for name in tuple(options) if name in Options.__slots__}
+        others = {name: options.pop(name) for name in ("secret", "replica_policy", "replicas") if name in options}
+        if options:
+            raise UsageError(f"Database has no option {', '.join(map(repr, options))}")
+        if "replicas" in others:
+            others["replicas"] = tuple(async_url(replica) for replica in others["replicas"])
+        self._url = async_url(url)
+        self._options = dataclasses.replace(self._options, **known)
+        for name, value in others.items():
+            setattr(self, name, value)
+
+    def bind(self, base: type) -> None:
+        """Let the models of `base` use this database from now on."""
+        setattr(base, BINDING, self)
+        metadata = getattr(base, "metadata", None)
+        if isinstance(metadata, MetaData) and metadata not in self._metadata:
+            self._metadata.append(metadata)
+
+    @property
+    def url(self) -> URL | None:
+        """Where the database is, the driver included."""
+        return self._url
+
+    @property
+    def dialect(self) -> str:
+        """`sqlite`, `postgresql` or `mysql`, which stands for MariaDB too."""
+        backend = self._configured().get_backend_name()
+        return "mysql" if backend == "mariadb" else backend
+
+    @property
+    def engine(self) -> AsyncEngine:
+        """The `AsyncEngine`, for everything that is not covered here.
+
+        Raises:
+            NotBoundError: There is no URL yet.
+            UsageError: The database is in use on another event loop that still runs.
+        """
+        loop = _running_loop()
+        if self._engine is not None and loop is not None and loop is not self._loop:
+            self._leave_loop()
+        if self._engine is None:
+            self._engine = self._make_engine()
+            self._loop = loop
+        elif self._loop is None:
+            self._loop = loop
+        return self._engine
+
+    def _configured(self) -> URL:
+        if self._url is None:
+            raise NotBoundError("the Database", "it has no URL: write Database(url), or db.configure(url)")
+        return self._url
+
+    def _make_engine(self) -> AsyncEngine:
+        url = self._configured()
+        if url.get_backend_name() == "sqlite" and sqlite_engine.is_in_memory(url):
+            self._private_file = self._private_file or sqlite_engine.PrivateFile()
+            url = self._private_file.url(url)
+        engine = make_engine(url, self._options)
+        event.listen(engine.sync_engine, "handle_error", _on_error)
+        watch(engine)
+        return engine
+
+    def _leave_loop(self) -> None:
+        if self._loop is not None and not self._loop.is_closed():
+            raise UsageError(
+                "this Database is in use on another event loop that still runs;"
+                " make a Database per loop, or dispose() it there first"
+            )
+        if self._loop is not None and self._engine is not None:
+            discard(self._engine)
+            self._engine = None
+            self.scopes.units.clear()
+
+    def start_afresh(self) -> None:
+        """Start afresh in a child process; the parent's connections stay the parent's."""
+        if self._engine is not None:
+            self._engine.sync_engine.dispose(close=False)
+            _inherited.append(self._engine)
+        self._engine, self._loop = None, None
+        self.scopes.units.clear()
+
+    # -- open and close ------------------------------------------------------------------------------------------
+
+    async def connect(self) -> Self:
+        """Check that the database can be reached.
+
+        Raises:
+            UnavailableError: It cannot; names host and database, never the password.
+        """
+        try:
+            with translating("connect"):
+                async with self.engine.connect() as connection:
+                    await connection.execute(text("SELECT 1"))
+        except UnavailableError as error:
+            self._complete(error)
+            raise
+        logger.info("connected to %s", self._configured().render_as_string())
+        return self
+
+    def _complete(self, error: ActiveRowError) -> None:
+        """Add to `error` what only the database knows: where it is, and who holds its connections."""
+        if isinstance(error, UnavailableError):
+            error.target = error.target or self._address()
+        if isinstance(error, PoolExhaustedError):
+            error.holders = tuple(str(holder) for holder in self.connections())
+
+    def _address(self) -> str:
+        """`host:port/database`, or the path of the file, for messages."""
+        url = self._configured()
+        if url.get_backend_name() == "sqlite":
+            return str(Path(url.database or ":memory:").absolute())
+        return f"{url.host or 'a local socket'}{f':{url.port}' if url.port else ''}/{url.database or ''}"
+
+    async def dispose(self) -> None:
+        """Close all connections. The database can be used, or configured, again afterwards."""
+        if self._engine is not None and self._loop is not asyncio.get_running_loop():
+            self._leave_loop()
+        engine, self._engine, self._loop = self._engine, None, None
+        if engine is not None:
+            await engine.dispose()
+            logger.info("disconnected from %s", self._configured().render_as_string())
+        if self._private_file is not None:
+            self._private_file.remove()
+            self._private_file = None
+
+    async def __aenter__(self) -> Self:
+        """`connect`."""
+        return await self.connect()
+
+    async def __aexit__(self, *_: object) -> None:
+        """`dispose`."""
+        await self.dispose()
+
+    async def create_all(self) -> None:
+        """Create the tables of the bound models that are not there yet; for demos and tests."""
+        await self._with_metadata("create_all")
+
+    async def drop_all(self) -> None:
+        """Drop the tables of the bound models; for demos and tests."""
+        await self._with_metadata("drop_all")
+
+    async def _with_metadata(self, operation: str) -> None:
+        if not self._metadata:
+            raise NotBoundError("the Database", "bind a base first: Database(url, base=Base), or db.bind(Base)")
+        with translating(operation):
+            async with self.engine.begin() as connection:
+                for metadata in self._metadata:
+                    await connection.run_sync(getattr(metadata, operation))
+
+    # -- units of work -------------------------------------------------------------------------------------------
+
+    def transaction(
+        self, *, isolation: str | None = None, read_only: bool = False, independent: bool = False
+    ) -> AbstractAsyncContextManager[AsyncSession]:
+        """A unit for the block: committed at its end, rolled back on error; inside a unit a SAVEPOINT.
+
+        Args:
+            isolation: `"SERIALIZABLE"`, `"REPEATABLE READ"`, ... for this transaction.
+            read_only: Let the server refuse writes.
+            independent: A unit of its own on a second connection, while the outer one is held.
+
+        Raises:
+            TransactionBrokenError: A statement failed and the block went on as if nothing had happened.
+            UnfinishedTasksError: A task that joined still runs at the end; everything was rolled back.
+            UsageError: `isolation` inside a unit, a writing block inside a read-only one, or `independent=True` on
+                SQLite inside a unit that wrote.
+        """
+        return _Transaction(self, isolation=isolation, read_only=read_only, independent=independent)
+
+    async def run(self, fn: Callable[[], Awaitable[T]], *, retries: int = 3, isolation: str | None = None) -> T:
+        """Run `fn` in a transaction; again, up to `retries` times, when the database asks for it (`TransientError`).
+
+        Inside a unit it is a savepoint and runs once: only a whole transaction can be repeated.
+        """
+        if self.scopes.here() is not None:
+            async with self.transaction(isolation=isolation):
+                return await fn()
+        attempt = 0
+        while True:
+            try:
+                async with self.transaction(isolation=isolation):
+                    return await fn()
+            except Exception as error:
+                if attempt >= retries or not _is_transient(error):
+                    raise
+                logger.info("transaction failed (%s), attempt %s follows", type(error).__name__, attempt + 2)
+            await asyncio.sleep(random.uniform(0.5, 1.0) * 0.02 * 2**attempt)  # noqa: S311  (jitter, no secret)
+            attempt += 1
+
+    def transactional(
+        self, *, retries: int = 3, isolation: str | None = None
+    ) -> Callable[[Callable[P, Awaitable[T]]], Callable[P, Awaitable[T]]]:
+        """Decorate a coroutine function to run as `run` does."""
+
+        def decorate(fn: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
+            @functools.wraps(fn)
+            async def call(*args: P.args, **kwargs: P.kwargs) -> T:
+                return await self.run(lambda: fn(*args, **kwargs), retries=retries, isolation=isolation)
+
+            return call
+
+        return decorate
+
+    async def session(self) -> AsyncSession:
+        """The FastAPI dependency `Depends(db.session)`: one unit for the request, committed before the answer.
+
+        Raises:
+            NotBoundError: `activerow.fastapi.install(app, db)` was not called.
+            UsageError: The endpoint cannot have a session: a websocket, a generator, a plain `def`.
+        """
+        request = self.scopes.request()
+        if request is None:
+            raise NotBoundError("Depends(db.session)", "call activerow.fastapi.install(app, db) first")
+        if request.admit is not None:
+            request.admit()
+        if request.level is not None:
+            return request.level.unit.session
+        around = self.scopes.here()
+        if around is None:
+            unit = self.new_unit(Kind.REQUEST, None, route=request.label)
+            self.scopes.begin(unit)
+        else:  # a unit around the whole request, as in a test: the request is a savepoint in it
+            unit = around.unit
+            request.level = await unit.open_savepoint(Kind.REQUEST.value, call_site())
+        request.on_open()
+        return unit.session
+
+    @asynccontextmanager
+    async def scoped_session(self) -> AsyncGenerator[AsyncSession, None]:
+        """The session of the open unit, or one for the block, in which each activerow call commits itself.
+
+        Raises:
+            PendingWorkError: Something added to the session of the block was left uncommitted.
+        """
+        level = self.scopes.here()
+        if level is not None:
+            yield level.unit.session
+            return
+        unit = self.new_unit(Kind.SCOPED, None)
+        async with _ended(self.scopes, unit):
+            yield unit.session
+
+    def detached(self) -> AbstractAsyncContextManager[None]:
+        """Forget the inherited scope for the block: for background work that outlives its starter."""
+        return self.scopes.detached()
+
+    def on_commit(self, fn: Hook) -> None:
+        """Call `fn`, sync or async, after the current unit has been committed, outside any unit.
+
+        Raises:
+            UsageError: No unit is open.
+        """
+        self.scopes.current("on_commit").commit_hooks.append(fn)
+
+    def on_rollback(self, fn: Hook) -> None:
+        """Call `fn`, sync or async, after the current unit, or savepoint, has been rolled back.
+
+        Raises:
+            UsageError: No unit is open.
+        """
+        self.scopes.current("on_rollback").rollback_hooks.append(fn)
+
+    def rollback_only(self) -> None:
+        """Have the current unit rolled back at its end, whatever else happens.
+
+        Raises:
+            UsageError: No unit is open.
+        """
+        self.scopes.current("rollback_only").unit.rollback_only = True
+
+    async def commit(self) -> None:
+        """End a pending unit (`auto_commit=False`) by a commit; in a request, commit now and go on.
+
+        Raises:
+            NestedCommitError: Inside `db.transaction()`.
+            UsageError: No unit is open.
+        """
+        unit = self.scopes.current("commit").unit
+        if unit.kind is Kind.PENDING:
+            unit.refuse_commit("db.commit()")
+            await self.scopes.end(unit)
+        else:
+            await unit.session.commit()
+
+    async def rollback(self) -> None:
+        """End a pending unit (`auto_commit=False`) by a rollback.
+
+        Raises:
+            UsageError: No pending unit is open; `rollback_only` is for the others.
+        """
+        level = self.scopes.current("rollback")
+        unit = level.unit
+        if unit.kind is not Kind.PENDING or level.outer is not None:
+            raise UsageError(f"{level.label} ends on its own; raise an error in it, or call db.rollback_only()")
+        await self.scopes.end(unit, UsageError("rolled back by hand"))
+
+    def connections(self) -> tuple[Holder, ...]:
+        """Who holds a connection now, longest first."""
+        loop = _running_loop()
+        now = loop.time() if loop is not None else 0.0
+        holders = [
+            Holder(
+                unit.root.task.get_name() if unit.root.task else "", unit.route, str(unit.root.site), now - unit.since
+            )
+            for unit in self.scopes.units
+            if unit.since is not None and unit.sync.in_transaction()
+        ]
+        return tuple(sorted(holders, key=lambda holder: -holder.since))
+
+    # -- for the layers above ------------------------------------------------------------------------------------
+
+    def enter_request(self, scope: RequestScope) -> None:
+        """Put a request's scope into the context of its task; for framework integrations."""
+        self.scopes.enter_request(scope)
+
+    def leave_request(self, scope: RequestScope) -> None:
+        """Take a request's scope out of the context again."""
+        self.scopes.leave_request(scope)
+
+    async def read(
+        self, work: Work[T], *, model: type, session: AsyncSession | None = None, operation: str = "select"
+    ) -> T:
+        """Run a read in the session that the session rule gives it."""
+        return await self.execution.read(Call(operation, model, session=session), work)
+
+    async def write(
+        self,
+        work: Work[T],
+        *,
+        model: type,
+        operation: str,
+        session: AsyncSession | None = None,
+        row: object | None = None,
+        auto_commit: bool | None = None,
+    ) -> T:
+        """Run a write in the session that the session rule gives it, and commit where it says."""
+        return await self.execution.write(Call(operation, model, row, session), work, auto_commit=auto_commit)
+
+    @asynccontextmanager
+    async def protected(
+        self, session: AsyncSession | None, auto_commit: bool | None
+    ) -> AsyncGenerator[AsyncSession | None, None]:
+        """A savepoint around a write that may fail, so that it does not break the unit it runs in; None outside one."""
+        level = self.scopes.here()
+        if session is None and level is None and auto_commit is False:
+            session = self.execution.open_pending().session
+        elif session is None and level is not None:
+            session = level.unit.session
+        if session is None:
+            yield None
+            return
+        async with session.begin_nested():
+            yield session
+
+    def new_unit(self, kind: Kind, immediate: bool | None, *, route: str | None = None) -> Unit:
+        """A unit of this database, not yet open."""
+        unit = Unit(kind, self.engine, self.scopes, patience=self._options.pool_timeout, immediate=immediate)
+        request = self.scopes.request()
+        unit.route = route or (request.label if request is not None else None)
+        return unit
+
+
+@asynccontextmanager
+async def _ended(scopes: Scopes, unit: Unit) -> AsyncGenerator[None, None]:
+    """Open `unit` for the block and end it with the block."""
+    scopes.begin(unit)
+    try:
+        yield
+    except BaseException as error:
+        await scopes.end(unit, error)
+        raise
+    await scopes.end(unit)
+
+
+_ACLOSING = "read it to its end, or inside `async with contextlib.aclosing(...)`"
+
+
+class _Transaction(AbstractAsyncContextManager[AsyncSession]):
+    """`async with db.transaction()`: may be entered and left in different tasks or contexts."""
+
+    def __init__(self, database: Database, *, isolation: str | None, read_only: bool, independent: bool) -> None:
+        self._database, self._scopes = database, database.scopes
+        self._isolation, self._read_only, self._independent = isolation, read_only, independent
+        self._site = call_site()
+        self._level: Level | None = None
+
+    async def __aenter__(self) -> UnitSession:
+        outer = self._scopes.here()
+        if outer is None or self._independent:
+            self._refuse_independent(outer)
+            return await self._open()
+        if self._isolation is not None:
+            raise UsageError("isolation can only be chosen for a whole transaction; this one is a savepoint")
+        if outer.read_only and not self._read_only:
+            raise UsageError("this block wants to write inside a read-only transaction; give it read_only=True too")
+        self._level = await outer.unit.open_savepoint("db.transaction()", self._site)
+        self._level.read_only = self._read_only
+        return outer.unit.session
+
+    async def __aexit__(self, _type: object, error: BaseException | None, _traceback: object) -> None:
+        level = self._level
+        if level is None:
+            return
+        unit = level.unit
+        if isinstance(error, GeneratorExit) and unit.writes and level.task is not current_task():
+            # Only the event loop throws this, into a generator that was dropped: nobody else can be told.
+            logger.error(
+                "rolled back: the async generator that holds %s was left unfinished; %s", level.label, _ACLOSING
+            )
+        if level.outer is None:
+            await self._scopes.end(unit, error)
+            return
+        await unit.close_savepoint(level, error)
+        if error is None and unit.kind is Kind.SCOPED and level.outer.outer is None:
+            await unit.session.commit()
+
+    async def _open(self) -> UnitSession:
+        if self._isolation is not None and self._isolation.upper() == "AUTOCOMMIT":
+            raise UsageError("a transaction cannot have isolation='AUTOCOMMIT'; use db.engine for that")
+        unit = self._database.new_unit(Kind.TRANSACTION, not self._read_only)
+        unit.root.read_only = self._read_only
+        self._scopes.begin(unit)
+        try:
+            await self._set_up(unit)
+        except BaseException as error:
+            await self._scopes.end(unit, error)
+            raise
+        self._level = unit.root
+        return unit.session
+
+    async def _set_up(self, unit: Unit) -> None:
+        if self._isolation is None and not self._read_only:
+            return
+        options: dict[str, Any] = {}
+        dialect = self._database.dialect
+        if self._isolation is not None and not (
+            dialect == "sqlite" and self._isolation.upper() in _SERIALIZABLE_COVERS
+        ):
+            options["isolation_level"] = self._isolation
+        if self._read_only and dialect == "postgresql":
+            options["postgresql_readonly"] = True
+        try:
+            await self._begin(unit, options, dialect)
+        except ArgumentError as error:
+            raise UsageError(f"isolation={self._isolation!r} is not known to this database: {error}") from error
+
+    async def _begin(self, unit: Unit, options: dict[str, Any], dialect: str) -> None:
+        with translating("begin"):
+            connection = await unit.session.connection(execution_options=options)
+            if self._read_only and dialect == "mysql":
+                await connection.exec_driver_sql("SET TRANSACTION READ ONLY")
+
+    def _refuse_independent(self, outer: Level | None) -> None:
+        if outer is None or self._database.dialect != "sqlite":
+            return
+        unit, sync = outer.unit, outer.unit.sync
+        locked = unit.immediate and unit.since is not None and sync.in_transaction()
+        if locked or unit.writes or sync.new or sync.dirty or sync.deleted:
+            raise UsageError(
+                "independent=True inside a unit that wrote, or may write, would wait for itself: SQLite has one writer"
+                " at a time; open it first, or give the outer block read_only=True"
+            )
+
+
+def database_of(model: type) -> Database:
+    """The database that the models of a base use.
+
+    Raises:
+        NotBoundError: None was bound to the base.
+    """
+    database: Database | None = getattr(model, BINDING, None)
+    if database is None:
+        raise NotBoundError(model.__name__)
+    return database
+
+
+def _on_error(context: ExceptionContext) -> None:
+    """Mark the unit whose statement failed, also one sent past activerow."""
+    unit = unit_of(context.connection) if context.connection is not None else None
+    execution: Any = context.execution_context
+    never_sent = context.statement is not None and execution is None
+    if unit is None or context.is_pre_ping or never_sent:
+        return
+    wrote = bool(execution and (execution.isinsert or execution.isupdate or execution.isdelete))
+    wrote = wrote or (context.statement is not None and not is_read(context.statement))
+    unit.fail(context.sqlalchemy_exception or context.original_exception, wrote=wrote)
+
+
+def _is_transient(error: Exception) -> bool:
+    if isinstance(error, TransactionBrokenError):
+        first = error.first_error
+        return isinstance(first, Exception) and _is_transient(first)
+    if isinstance(error, DBAPIError):
+        return isinstance(translate(error, operation="select"), TransientError)
+    return isinstance(error, TransientError)
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
+
+
+_inherited: list[AsyncEngine] = []  # a child process must not close its parent's sockets by collecting their objects
+
+
+def _restart_after_fork() -> None:
+    for database in _databases:
+        database.start_afresh()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_restart_after_fork)

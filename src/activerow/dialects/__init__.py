@@ -1,0 +1,1 @@
+"""What each server says about itself: its error numbers, its settings."""

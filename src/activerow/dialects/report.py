@@ -1,0 +1,34 @@
+"""The form in which the dialects describe a failure."""
+
+from dataclasses import dataclass
+
+from activerow.errors import DatabaseError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What a driver says about one failure, in the names of the database.
+
+    Attributes:
+        kind: The class of error that its code stands for.
+        code: The driver's code; None for errors that the driver found by itself and gave none.
+        table: The table whose constraint it is; for a foreign key the one that refers to another.
+        columns, values: Of the row that failed: the columns concerned, and the texts of the refused values.
+        foreign_key: Columns of `table` that refer to `target`.
+        is_target: For a foreign key: the row that failed is the one referred to; None when the driver does not say.
+        fatal: The server has ended the whole transaction; no savepoint is left to go back to.
+    """
+
+    kind: type[DatabaseError] = DatabaseError
+    code: str | int | None = None
+    sqlstate: str | None = None
+    reason: str | None = None
+    schema: str | None = None
+    table: str | None = None
+    constraint: str | None = None
+    columns: tuple[str, ...] = ()
+    values: tuple[str, ...] = ()
+    foreign_key: tuple[str, ...] = ()
+    target: str | None = None
+    is_target: bool | None = None
+    fatal: bool = False

@@ -1,0 +1,71 @@
+"""What the ASGI scope of a request tells about its endpoint: its name, and whether a unit of work may span it."""
+
+import functools
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from fastapi.routing import APIRoute
+from starlette.types import Scope
+
+_WEBSOCKET = (
+    "a websocket cannot have one unit of work for its whole life: open `async with db.transaction():` per piece of work"
+)
+_GENERATOR = (
+    "{endpoint} is a generator, whose body runs after the answer has begun, when the request's unit has ended: "
+    "open `async with db.transaction():` in it, or call the models directly"
+)
+_PLAIN = "{endpoint} runs in a thread of its own, where an async session cannot be used: write `async def`"
+
+
+def label_of(scope: Scope) -> str:
+    """Method and route, as in `GET /users/{id}`; the path where no route is known yet."""
+    method = scope.get("method", "WEBSOCKET")
+    route = _effective_route(scope)
+    template = getattr(route, "path_format", None)
+    if template is None:
+        return f"{method} {scope['path']}"
+    return f"{method} {scope.get('root_path', '')}{template}"
+
+
+def _effective_route(scope: Scope) -> object:
+    """The route with the prefixes of the routers that include it, where FastAPI keeps that apart from the route."""
+    state: Mapping[str, object] = scope.get("fastapi") or {}
+    return state.get("effective_route_context") or scope.get("route")
+
+
+def refusal(scope: Scope, is_session: Callable[[object], bool]) -> str | None:
+    """Why the endpoint of `scope` cannot have a session of the request, or None where it can.
+
+    `is_session` tells the dependencies that give a session from the others.
+    """
+    if scope["type"] == "websocket":
+        return _WEBSOCKET
+    route = scope.get("route")
+    if not isinstance(route, APIRoute):
+        return None
+    endpoint = route.endpoint
+    if _is(endpoint, inspect.isasyncgenfunction) or _is(endpoint, inspect.isgeneratorfunction):
+        return _GENERATOR.format(endpoint=_name(endpoint))
+    takes_session = any(each.name is not None and is_session(each.call) for each in route.dependant.dependencies)
+    if takes_session and not is_async(endpoint):
+        return _PLAIN.format(endpoint=_name(endpoint))
+    return None
+
+
+def is_async(call: Callable[..., Any]) -> bool:
+    """A coroutine function, or an object that is called like one."""
+    return _is(call, inspect.iscoroutinefunction)
+
+
+def _is(call: Callable[..., Any], test: Callable[[Any], bool]) -> bool:
+    while isinstance(call, functools.partial):
+        call = call.func
+    candidates = [call, inspect.unwrap(call)]
+    if not inspect.isclass(call):
+        candidates.append(getattr(call, "__call__", None))  # noqa: B004  # the method itself is looked at
+    return any(test(candidate) for candidate in candidates)
+
+
+def _name(endpoint: Callable[..., Any]) -> str:
+    return getattr(endpoint, "__qualname__", None) or repr(endpoint)

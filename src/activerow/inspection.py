@@ -1,0 +1,260 @@
+"""What a model maps: the attributes it has, the keys that single out a row, and the tables behind it.
+
+Questions are answered from the mapper; what is asked on every call is answered once per model.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final, cast
+from weakref import WeakKeyDictionary, WeakSet
+
+from sqlalchemy import Column, Computed, Identity, Index, PrimaryKeyConstraint, Table, UniqueConstraint, inspect
+from sqlalchemy.ext.associationproxy import AssociationProxyExtensionType
+from sqlalchemy.ext.hybrid import HybridExtensionType, hybrid_property
+from sqlalchemy.orm import CompositeProperty, Mapper, SynonymProperty, registry
+from sqlalchemy.orm.exc import UnmappedColumnError
+
+CREATED_AT: Final = "created_at"
+"""The one column besides the primary key that belongs to the INSERT alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """The attributes of a model, by name and in mapped order.
+
+    Attributes:
+        columns: Everything that is read as a column, `column_property` expressions included.
+        relations: Every relationship.
+        hybrids: Every hybrid property.
+        settable_columns: Columns that `fill` and `update` may set: not the primary key, `created_at`, or what the
+            database computes.
+        settable_relations: Relationships that are not `viewonly`.
+        settable: All that `fill` and `update` may set: these columns and relations, and hybrids, properties,
+            synonyms, composites and association proxies that have a setter.
+    """
+
+    columns: tuple[str, ...]
+    relations: tuple[str, ...]
+    hybrids: tuple[str, ...]
+    settable_columns: tuple[str, ...]
+    settable_relations: tuple[str, ...]
+    settable: tuple[str, ...]
+
+
+# A mapper may gain properties after it was asked (a backref, `User.x = column_property(...)`): their number is kept
+# beside the answer.
+_fields: "WeakKeyDictionary[type, tuple[int, Fields]]" = WeakKeyDictionary()
+_registries: "WeakSet[registry]" = WeakSet()
+
+
+def mapper_of(model: type) -> Mapper[Any]:
+    """The configured mapper of a model.
+
+    Raises:
+        sqlalchemy.exc.NoInspectionAvailable: The class is not mapped.
+    """
+    return cast("Mapper[Any]", inspect(model, raiseerr=True))
+
+
+def fields_of(model: type) -> Fields:
+    """The attributes of a model; answered from memory after the first time."""
+    mapper = mapper_of(model)
+    count = len(mapper.attrs)
+    known = _fields.get(model)
+    if known is not None and known[0] == count:
+        return known[1]
+    fields = _read_fields(mapper)
+    _fields[model] = (count, fields)
+    return fields
+
+
+def _read_fields(mapper: Mapper[Any]) -> Fields:
+    stored = _stored_columns(mapper)
+    expressions = [name for name, _ in mapper.column_attrs.items() if name not in stored]
+    relations = mapper.relationships
+    settable_columns = tuple(name for name, column in stored.items() if _is_settable(mapper, name, column))
+    settable_relations = tuple(name for name, relation in relations.items() if not relation.viewonly)
+    hybrids = _hybrids(mapper)
+    settable_hybrids = [name for name, hybrid in hybrids.items() if hybrid.fset is not None]
+    others = _settable_others(mapper, {*settable_columns, *settable_relations})
+    return Fields(
+        columns=(*stored, *expressions),
+        relations=tuple(relations.keys()),
+        hybrids=tuple(hybrids),
+        settable_columns=settable_columns,
+        settable_relations=settable_relations,
+        settable=(*settable_columns, *settable_relations, *settable_hybrids, *others),
+    )
+
+
+def _stored_columns(mapper: Mapper[Any]) -> dict[str, Column[Any]]:
+    """Attribute name to column, in the order of the table; a parent's table comes first."""
+    stored: dict[str, Column[Any]] = {}
+    for selected in mapper.persist_selectable.c:
+        if isinstance(selected, Column):
+            column: Column[Any] = selected
+            name = _attribute_of(mapper, column)
+            if name is not None:
+                stored.setdefault(name, column)
+    return stored
+
+
+def _attribute_of(mapper: Mapper[Any], column: Column[Any]) -> str | None:
+    """The attribute a column is mapped to; None for the columns of a sibling class, and excluded ones."""
+    try:
+        return mapper.get_property_by_column(column).key
+    except UnmappedColumnError:
+        return None
+
+
+def _is_settable(mapper: Mapper[Any], name: str, column: Column[Any]) -> bool:
+    computed = isinstance(column.server_default, Computed)
+    generated = isinstance(column.server_default, Identity) and column.server_default.always
+    return not (name == CREATED_AT or column in mapper.primary_key or computed or generated)
+
+
+def _hybrids(mapper: Mapper[Any]) -> dict[str, hybrid_property[Any]]:
+    descriptors = mapper.all_orm_descriptors.items()
+    return {
+        name: cast("hybrid_property[Any]", descriptor)
+        for name, descriptor in descriptors
+        # `@label.inplace.setter def _label_set(...)` leaves a second hybrid behind, under the setter's name.
+        if descriptor.extension_type is HybridExtensionType.HYBRID_PROPERTY and not name.startswith("_")
+    }
+
+
+def _settable_others(mapper: Mapper[Any], settable: set[str]) -> list[str]:
+    """Descriptors that pass a value on to something settable, and plain properties with a setter."""
+    names = [name for name, synonym in mapper.synonyms.items() if _sets_one_of(settable, synonym)]
+    names += [name for name, composite in mapper.composites.items() if _sets_one_of(settable, composite)]
+    for name, descriptor in mapper.all_orm_descriptors.items():
+        if descriptor.extension_type is AssociationProxyExtensionType.ASSOCIATION_PROXY:
+            proxy = cast("Any", descriptor)
+            names += [name] if proxy.target_collection in settable else []
+    known = {*mapper.attrs.keys(), *mapper.all_orm_descriptors.keys()}
+    return names + [name for name in _properties_with_setter(mapper.class_) if name not in known]
+
+
+def _sets_one_of(settable: set[str], passes_on: SynonymProperty[Any] | CompositeProperty[Any]) -> bool:
+    if isinstance(passes_on, SynonymProperty):
+        return passes_on.name in settable
+    return all(attribute.key in settable for attribute in passes_on.props)
+
+
+def _properties_with_setter(model: type) -> Iterator[str]:
+    """Public properties with a setter, the base classes' first; what a subclass hides does not count."""
+    seen: dict[str, object] = {}
+    for cls in reversed(model.__mro__):
+        seen.update(vars(cls))
+    for name, value in seen.items():
+        if isinstance(value, property) and value.fset is not None and not name.startswith("_"):
+            yield name
+
+
+def primary_key_names(model: type) -> tuple[str, ...]:
+    """Attribute names of the primary key, in its order."""
+    mapper = mapper_of(model)
+    return tuple(mapper.get_property_by_column(column).key for column in mapper.primary_key)
+
+
+def unique_keys(model: type) -> tuple[frozenset[str], ...]:
+    """Sets of attributes whose values single out one row: the primary key first, then unique constraints and indexes.
+
+    Unique indexes over expressions or over a part of the rows do not count.
+    """
+    mapper = mapper_of(model)
+    keys = [frozenset(primary_key_names(model))]
+    for table in tables_of(mapper):
+        for columns in _unique_columns(table):
+            names = [_attribute_of(mapper, column) for column in columns]
+            if names and None not in names:
+                keys.append(frozenset(cast("list[str]", names)))
+    return tuple(dict.fromkeys(keys))
+
+
+def _unique_columns(table: Table[Any]) -> Iterator[list[Column[Any]]]:
+    for constraint in table.constraints:
+        if isinstance(constraint, UniqueConstraint | PrimaryKeyConstraint):
+            yield list(constraint.columns)
+    for index in table.indexes:
+        if index.unique and not _is_partial(index) and all(isinstance(part, Column) for part in index.expressions):
+            yield [cast("Column[Any]", part) for part in index.expressions]
+
+
+def _is_partial(index: Index) -> bool:
+    return any(name.endswith("_where") and value is not None for name, value in index.dialect_kwargs.items())
+
+
+def tables_of(mapper: Mapper[Any]) -> tuple[Table[Any], ...]:
+    """The tables a mapper writes to, the parent's first."""
+    tables: list[Table[Any]] = [table for table in mapper.tables if isinstance(table, Table)]
+    return tuple(tables)
+
+
+def remember_registry(known: registry) -> None:
+    """Let `model_for_table` find the models of a registry when no model is given."""
+    _registries.add(known)
+
+
+def model_for_table(table_name: str, schema: str | None = None, *, near: type | None = None) -> type | None:
+    """The model whose rows are in a table; None for tables of no model, or of several unrelated ones.
+
+    Args:
+        table_name: As the database spells it.
+        schema: As the database spells it; asked only where one name is used in several schemas.
+        near: A model; it wins where it is stored in that table, and otherwise its registry is searched.
+    """
+    if near is not None and _table_named(mapper_of(near), table_name) is not None:
+        return near
+    registries = [mapper_of(near).registry] if near is not None else list(_registries)
+    found = [mapper for known in registries for mapper in known.mappers if _owns(mapper, table_name)]
+    if len(found) > 1 and schema is not None:
+        found = [mapper for mapper in found if mapper.local_table.schema == schema] or found
+    return found[0].class_ if len(found) == 1 else None
+
+
+def _owns(mapper: Mapper[Any], table_name: str) -> bool:
+    """The mapper brings the table; children that only share it do not."""
+    own = mapper.local_table
+    if not isinstance(own, Table) or not _same(own.name, table_name):
+        return False
+    return mapper.inherits is None or mapper.inherits.local_table is not own
+
+
+def _table_named(mapper: Mapper[Any], table_name: str) -> Table[Any] | None:
+    return next((table for table in tables_of(mapper) if _same(table.name, table_name)), None)
+
+
+def _same(ours: str, theirs: str) -> bool:
+    # Servers on case-insensitive file systems report table names in small letters.
+    return ours == theirs or ours.lower() == theirs.lower()
+
+
+def table_for_name(table_name: str, *, near: type | None = None) -> Table[Any] | None:
+    """The table of that name beside a model's tables, mapped or not; without a model, among all that are known."""
+    if near is not None:
+        own = _table_named(mapper_of(near), table_name)
+        if own is not None:
+            return own
+    registries = [mapper_of(near).registry] if near is not None else list(_registries)
+    tables = {table for known in registries for table in known.metadata.tables.values()}
+    found = [table for table in tables if _same(table.name, table_name)]
+    return found[0] if len(found) == 1 else None
+
+
+def attribute_for_column(model: type, column_name: str, table: Table[Any] | None = None) -> str:
+    """The attribute that a column of the database is mapped to; the column's own name where there is none."""
+    mapper = mapper_of(model)
+    for candidate in (table,) if table is not None else tables_of(mapper):
+        column = next((column for column in candidate.c if _same(column.name, column_name)), None)
+        name = _attribute_of(mapper, column) if column is not None else None
+        if name is not None:
+            return name
+    return column_name
+
+
+def attributes_for_columns(
+    model: type | None, columns: Iterable[str], table: Table[Any] | None = None
+) -> tuple[str, ...]:
+    """`attribute_for_column` for several; without a model the names stay as they are."""
+    return tuple(columns) if model is None else tuple(attribute_for_column(model, name, table) for name in columns)

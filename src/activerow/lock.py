@@ -1,0 +1,135 @@
+"""The lock of a unit: one call at a time, and a savepoint alone with the tasks that belong to it."""
+
+import asyncio
+from collections import deque
+from typing import Any, Protocol
+
+from activerow.errors import SessionConflictError, UsageError
+
+
+class Block(Protocol):
+    """What the lock must know of a level: whose it is, for the rule and for messages."""
+
+    task: "asyncio.Task[object] | None"
+
+    @property
+    def label(self) -> str:
+        """What was opened and where."""
+        ...
+
+
+class _Waiter:
+    __slots__ = ("block", "future", "task")
+
+    def __init__(self, task: "asyncio.Task[object]", block: Block, future: "asyncio.Future[None]") -> None:
+        self.task, self.block, self.future = task, block, future
+
+
+class UnitLock:
+    """Lets one task at a time use the session of a unit.
+
+    A call takes the lock at the level its task belongs to: the unit, or a savepoint in it. While a savepoint is open
+    only its own task and the tasks started inside it get the lock; the others wait until the savepoint has ended,
+    because a ROLLBACK TO would undo what they wrote in between. The lock is re-entrant, first come first served.
+    """
+
+    __slots__ = ("_depth", "_owner", "_timeout", "_waiters", "levels")
+
+    def __init__(self, root: Block, timeout: float) -> None:
+        self.levels: list[Block] = [root]
+        self._timeout = timeout
+        self._owner: asyncio.Task[object] | None = None
+        self._depth = 0
+        self._waiters: deque[_Waiter] = deque()
+
+    async def acquire(self, block: Block) -> None:
+        """Wait for the turn of the calling task at `block`.
+
+        Raises:
+            SessionConflictError: Another task kept a savepoint open for longer than `pool_timeout`.
+        """
+        task = current_task()
+        if self._owner is task:
+            self._depth += 1
+        elif self._owner is None and self._admits(task, block):
+            self._owner, self._depth = task, 1
+        else:
+            await self._wait(task, block)
+
+    async def acquire_for_the_end(self, block: Block) -> None:
+        """Wait for the call under way, if any, then end `block`, whatever savepoints are still open inside it."""
+        if block in self.levels:
+            del self.levels[self.levels.index(block) + 1 :]
+        await self.acquire(block)
+
+    def release(self) -> None:
+        """Give the turn to the first task waiting that may have it."""
+        self._depth -= 1
+        if not self._depth:
+            self._owner = None
+            self._wake()
+
+    def push(self, block: Block) -> None:
+        """Open a savepoint: from now on only its tasks get the lock."""
+        self.levels.append(block)
+
+    def pop(self, block: Block) -> None:
+        """End a savepoint, and those still open inside it."""
+        if block in self.levels:
+            del self.levels[self.levels.index(block) :]
+        self._wake()
+
+    def _admits(self, task: "asyncio.Task[object]", block: Block) -> bool:
+        top = self.levels[-1]
+        # On Python 3.11 `asyncio.wait_for` enters a block in a task of its own: then the block is whoever's goes on.
+        return top is block or top.task is task or block not in self.levels or (top.task is None or top.task.done())
+
+    def _wake(self) -> None:
+        if self._owner is not None:
+            return
+        for waiter in self._waiters:
+            if not waiter.future.done() and self._admits(waiter.task, waiter.block):
+                self._owner, self._depth = waiter.task, 1
+                waiter.future.set_result(None)
+                return
+
+    async def _wait(self, task: "asyncio.Task[object]", block: Block) -> None:
+        waiter = _Waiter(task, block, asyncio.get_running_loop().create_future())
+        self._waiters.append(waiter)
+        try:
+            while not waiter.future.done():
+                awaited: set[asyncio.Future[Any]] = {waiter.future}
+                holder = self.levels[-1].task
+                if holder is not None and not self._admits(task, block):
+                    awaited.add(holder)  # it may be gone without having ended its savepoint
+                done, _ = await asyncio.wait(awaited, timeout=self._timeout, return_when=asyncio.FIRST_COMPLETED)
+                self._wake()
+                if not done and not waiter.future.done() and not self._admits(task, block):
+                    raise self._conflict(task)  # noqa: TRY301
+        except BaseException:
+            if waiter.future.done():
+                self.release()
+            raise
+        finally:
+            self._waiters.remove(waiter)
+
+    def _conflict(self, task: "asyncio.Task[object]") -> SessionConflictError:
+        top = self.levels[-1]
+        holder = "another task" if top.task is None else f"task {top.task.get_name()!r}"
+        return SessionConflictError(
+            f"task {task.get_name()!r} waited {self._timeout:g} s for {top.label}, which {holder} keeps open;"
+            f" start the task inside that block, or end the block before waiting for the task",
+            units=(self.levels[0].label, top.label),
+        )
+
+
+def current_task() -> "asyncio.Task[object]":
+    """The running task.
+
+    Raises:
+        UsageError: There is none: the caller is a plain callback of the event loop.
+    """
+    task = asyncio.current_task()
+    if task is None:
+        raise UsageError("activerow must be awaited in an asyncio task")
+    return task

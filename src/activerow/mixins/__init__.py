@@ -1,0 +1,6 @@
+"""Columns and behaviour to mix into models."""
+
+from activerow.mixins.table_name import AutoTableName
+from activerow.mixins.timestamps import Timestamps
+
+__all__ = ["AutoTableName", "Timestamps"]

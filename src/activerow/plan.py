@@ -1,0 +1,159 @@
+"""What a query asks for, as data, and the statements it becomes."""
+
+from dataclasses import dataclass, replace
+from typing import Any, Self, cast
+
+from sqlalchemy import ColumnElement, Integer, Select, SelectBase, Subquery, func, literal_column, select, tuple_
+from sqlalchemy.orm import LoaderCriteriaOption
+from sqlalchemy.orm.interfaces import ORMOption
+from sqlalchemy.sql.base import ExecutableOption
+from sqlalchemy.sql.visitors import iterate
+
+from activerow.errors import UsageError
+from activerow.inspection import primary_key_names
+from activerow.loading import Path, include_options
+from activerow.ordering import Column, bare, by_primary_key, joined, reverse
+
+
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """`FOR UPDATE`, and what to do about rows that others have locked."""
+
+    nowait: bool = False
+    skip_locked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The links of a query."""
+
+    conditions: tuple[ColumnElement[bool], ...] = ()
+    criteria: tuple[tuple[str, object], ...] = ()
+    order: tuple[Column, ...] = ()
+    most: int | None = None
+    skip: int | None = None
+    distinct: bool = False
+    include: tuple[Path, ...] = ()
+    columns: tuple[ORMOption, ...] = ()
+    options: tuple[ExecutableOption, ...] = ()
+    lock: Lock | None = None
+
+    # -- variations ----------------------------------------------------------------------------------------------
+
+    def ordered(self, model: type) -> Self:
+        """The same, by primary key where no order was asked for."""
+        return self if self.order else replace(self, order=by_primary_key(model))
+
+    def backwards(self, model: type) -> Self:
+        """The same in the opposite order.
+
+        Raises:
+            UsageError: A limit or offset would cut the other end.
+        """
+        if self.most is not None or self.skip is not None:
+            raise UsageError(
+                "last() of a query with limit or offset would be another row; reverse its order_by instead"
+            )
+        return replace(self, order=reverse(self.ordered(model).order))
+
+    def at_most(self, count: int) -> Self:
+        """The same, for no more than `count` rows."""
+        return replace(self, most=count if self.most is None else min(count, self.most))
+
+    # -- statements ----------------------------------------------------------------------------------------------
+
+    def rows(self, model: type) -> Select[Any]:
+        """SELECT of the model's rows, with everything the query asks for."""
+        options = (*self._include_options(model), *self.columns, *self.options)
+        statement: Select[Any] = select(cast("type[Any]", model))
+        if options:
+            statement = statement.options(*options)
+        if self.distinct:
+            # What rows are sorted by must be among the columns; the reader takes the first one alone.
+            statement = statement.add_columns(*[bare(key.expression) for key in self.order if key.hops])
+        statement = self._cut(self._sorted(self._filtered(statement), model), model)
+        return statement.execution_options(populate_existing=True) if self.lock is not None else statement
+
+    def values(self, model: type, columns: tuple[Column, ...]) -> Select[Any]:
+        """SELECT of single columns of the rows."""
+        selected = cast("Select[Any]", select(*[column.expression for column in columns]))
+        statement = self._filtered(selected.select_from(model).options(*self._criteria_options()))
+        return self._cut(self._sorted(statement, model, columns), model)
+
+    def keys(self, model: type) -> Select[Any]:
+        """SELECT of the primary keys of the rows."""
+        return self.values(model, by_primary_key(model))
+
+    def count(self, model: type) -> Select[int]:
+        """SELECT of the number of rows."""
+        if self._is_cut():
+            plan = replace(self._without_lock("count()"), order=())
+            return select(func.count()).select_from(plan.keys(model).subquery())
+        statement = select(func.count()).select_from(model).options(*self._criteria_options())
+        return self._without_lock("count()")._filtered(statement)
+
+    def exists(self, model: type) -> Select[int]:
+        """SELECT of a row of one constant, or of none."""
+        statement = select(literal_column("1", Integer())).select_from(model).options(*self._criteria_options())
+        return self.at_most(1)._cut(self._filtered(statement), model)
+
+    def aggregate(self, model: type, function: str, column: Column) -> Select[Any]:
+        """SELECT of an aggregate of one column over the rows."""
+        plan = self._without_lock(f"{function}()")
+        if not self._is_cut():
+            value = getattr(func, function)(column.expression)
+            return replace(plan, order=()).values(model, (Column(value, column.hops),))
+        name = Column(column.expression.label("value"), column.hops)
+        return select(getattr(func, function)(plan.values(model, (name,)).subquery().c.value))
+
+    def target(self, model: type, dialect: str) -> tuple[ColumnElement[bool], ...]:
+        """The conditions of an UPDATE or DELETE of the rows: those of the query, or that the key is one of its keys."""
+        if self.most is None and self.skip is None and not (dialect == "mysql" and self._has_subquery()):
+            return self.conditions
+        # Twice nested: MySQL neither reads the table it writes, nor takes LIMIT, in a subquery of its own.
+        plan = self if self.most is not None or self.skip is not None else replace(self, order=(), distinct=True)
+        found: Subquery = plan.keys(model).subquery()
+        columns: list[Any] = [getattr(model, name) for name in primary_key_names(model)]
+        left = columns[0] if len(columns) == 1 else tuple_(*columns)
+        return (cast("ColumnElement[bool]", left.in_(select(*found.c))),)
+
+    # -- pieces --------------------------------------------------------------------------------------------------
+
+    def _filtered(self, statement: Select[Any]) -> Select[Any]:
+        return statement.where(*self.conditions) if self.conditions else statement
+
+    def _sorted(self, statement: Select[Any], model: type, columns: tuple[Column, ...] = ()) -> Select[Any]:
+        statement = joined(statement, model, (*columns, *self.order))
+        return statement.order_by(*[key.expression for key in self.order]) if self.order else statement
+
+    def _cut(self, statement: Select[Any], model: type) -> Select[Any]:
+        if self.distinct:
+            statement = statement.distinct()
+        if self.most is not None:
+            statement = statement.limit(self.most)
+        if self.skip is not None:
+            statement = statement.offset(self.skip)
+        if self.lock is not None:
+            # Of the model's rows alone: what is joined for their order stays free.
+            lock = self.lock
+            statement = statement.with_for_update(of=model, nowait=lock.nowait, skip_locked=lock.skip_locked)
+        return statement
+
+    def _is_cut(self) -> bool:
+        return self.distinct or self.most is not None or self.skip is not None
+
+    def _include_options(self, model: type) -> tuple[ORMOption, ...]:
+        # PostgreSQL cannot lock the nullable side of an outer join, and MariaDB would lock the joined rows as well.
+        return include_options(model, self.include, joins=self.lock is None) if self.include else ()
+
+    def _criteria_options(self) -> list[ExecutableOption]:
+        """The options that change which rows there are, for statements that load none."""
+        return [option for option in self.options if isinstance(option, LoaderCriteriaOption)]
+
+    def _without_lock(self, terminal: str) -> Self:
+        if self.lock is not None:
+            raise UsageError(f"{terminal} cannot lock rows; leave out for_update()")
+        return self
+
+    def _has_subquery(self) -> bool:
+        return any(isinstance(part, SelectBase) for condition in self.conditions for part in iterate(condition))

@@ -1,0 +1,116 @@
+"""UPDATE and DELETE of the rows that a query selects, and what the session's own rows then show."""
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+from sqlalchemy import CursorResult, Delete, Update, delete, select, type_coerce, update
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import LoaderCriteriaOption
+from sqlalchemy.orm.base import instance_state
+
+from activerow.comparisons import is_expression
+from activerow.errors import ReadOnlyFieldError, UnknownFieldError, UsageError
+from activerow.inspection import fields_of, mapper_of, primary_key_names, tables_of
+from activerow.keys import among
+from activerow.plan import Plan
+from activerow.validation import check_values
+
+KEYS_PER_STATEMENT = 500
+
+Values = Mapping[str, object]
+
+
+def check_plan(model: type, plan: Plan, terminal: str, *, all_rows: bool) -> None:
+    """Accept a query whose rows can be changed in one statement.
+
+    Raises:
+        UsageError: It has no condition, or links that mean nothing here.
+    """
+    name = f"{model.__name__} query"
+    links = {
+        "distinct": plan.distinct,
+        "include": plan.include,
+        "only/defer": plan.columns,
+        "for_update": plan.lock,
+        "options": [option for option in plan.options if not isinstance(option, LoaderCriteriaOption)],
+    }
+    refused = [link for link, used in links.items() if used]
+    if refused:
+        raise UsageError(f"{terminal}() of a {name} with {', '.join(refused)}: leave that out, no rows are loaded")
+    if not plan.conditions and plan.most is None and not all_rows:
+        raise UsageError(f"{terminal}() of a {name} without conditions would change every row; say so: all_rows=True")
+    if len(tables_of(mapper_of(model))) > 1:
+        raise UsageError(f"{model.__name__} is stored in several tables, {terminal} its rows one by one")
+
+
+def check_columns(model: type, values: Values) -> None:
+    """Accept names and values that an UPDATE can set.
+
+    Raises:
+        UnknownFieldError, ReadOnlyFieldError: A name is none of the model's columns, or may not be set.
+        InvalidDataError: A value does not fit its column.
+        UsageError: There is no value.
+    """
+    if not values:
+        raise UsageError(f"update() of a {model.__name__} query needs values to set")
+    fields = fields_of(model)
+    for name in values:
+        if name not in fields.settable_columns:
+            raise _refusal(model, name)
+    check_values(mapper_of(model), {name: value for name, value in values.items() if not is_expression(value)})
+
+
+def _refusal(model: type, name: str) -> UsageError:
+    fields = fields_of(model)
+    if name in primary_key_names(model):
+        return ReadOnlyFieldError(model.__name__, name, "it is the primary key")
+    if name in fields.relations:
+        return ReadOnlyFieldError(model.__name__, name, "an UPDATE sets columns: give the foreign key's column")
+    if name in fields.columns:
+        return ReadOnlyFieldError(model.__name__, name, "it is set once, when the row is created")
+    if name in fields.hybrids:
+        return ReadOnlyFieldError(model.__name__, name, "an UPDATE sets columns, and this is none")
+    return UnknownFieldError(model.__name__, name, choices=fields.settable_columns)
+
+
+async def update_rows(session: AsyncSession, model: type, plan: Plan, values: Values) -> int:
+    """UPDATE the rows; those that the session holds show the new values. Returns how many there were."""
+    columns = {name: _settable(model, name, value) for name, value in values.items()}
+    statement = update(model).where(*plan.target(model, _dialect(session))).values(columns)
+    count = await _execute(session, model, plan, statement)
+    await _read_expired(session, model)
+    return count
+
+
+async def delete_rows(session: AsyncSession, model: type, plan: Plan) -> int:
+    """DELETE the rows; those that the session holds leave it. Returns how many there were."""
+    statement = delete(model).where(*plan.target(model, _dialect(session)))
+    return await _execute(session, model, plan, statement)
+
+
+def _settable(model: type, name: str, value: object) -> Any:
+    # SQLAlchemy would compute a plain expression from the values in memory, which may be older than the server's.
+    return type_coerce(cast("Any", value), getattr(model, name).type) if is_expression(value) else value
+
+
+def _dialect(session: AsyncSession) -> str:
+    name = session.get_bind().dialect.name
+    return "mysql" if name == "mariadb" else name
+
+
+async def _execute(session: AsyncSession, model: type, plan: Plan, statement: Update | Delete) -> int:
+    # Python does not compare as every collation does: which of the loaded rows are meant, the server says ("fetch").
+    held = any(isinstance(row, model) for row in session.sync_session.identity_map.values())
+    statement = statement.options(*plan.options) if plan.options else statement
+    options = {"synchronize_session": "fetch" if held else False}
+    result = await session.execute(statement, execution_options=options)
+    return cast("CursorResult[Any]", result).rowcount
+
+
+async def _read_expired(session: AsyncSession, model: type) -> None:
+    """Read what the UPDATE has computed on the server into the rows that the session holds."""
+    states = [instance_state(row) for row in session.sync_session.identity_map.values() if isinstance(row, model)]
+    keys = [state.key[1] for state in states if state.expired_attributes and state.key is not None]
+    for start in range(0, len(keys), KEYS_PER_STATEMENT):
+        chunk = among(model, keys[start : start + KEYS_PER_STATEMENT])
+        await session.execute(select(cast("type[Any]", model)).where(chunk))

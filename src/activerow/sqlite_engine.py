@@ -1,0 +1,184 @@
+"""What SQLite needs of its connections: write-ahead log, foreign keys, explicit BEGIN, a clean end when cancelled."""
+
+import asyncio
+import functools
+import importlib
+import os
+import re
+import sqlite3
+import tempfile
+import weakref
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from weakref import WeakSet
+
+from sqlalchemy import URL, Connection, event
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from activerow.statements import is_read
+from activerow.unit import unit_of
+
+BUSY_TIMEOUT = 5000
+"""Milliseconds for which a statement waits for another connection's write lock."""
+
+
+def is_in_memory(url: URL) -> bool:
+    """Whether the URL names no file."""
+    database = url.database or ":memory:"
+    return database == ":memory:" or database.startswith("file::memory:") or url.query.get("mode") == "memory"
+
+
+class PrivateFile:
+    """A temporary file that serves an in-memory URL, and goes with this object or the process that made it.
+
+    One shared in-memory connection would mix the transactions of all tasks.
+    """
+
+    def __init__(self) -> None:
+        handle, self.path = tempfile.mkstemp(prefix="activerow-", suffix=".db")
+        os.close(handle)
+        self._finalizer = weakref.finalize(self, _remove, self.path, os.getpid())
+
+    def url(self, url: URL) -> URL:
+        """The URL of the file, for the driver of `url`."""
+        return url.set(database=self.path, query={})
+
+    def remove(self) -> None:
+        """Delete the file with its write-ahead log."""
+        self._finalizer()
+
+
+def _remove(path: str, owner: int) -> None:
+    if os.getpid() == owner:  # a child process leaves its parent's file alone
+        for name in (path, f"{path}-wal", f"{path}-shm"):
+            Path(name).unlink(missing_ok=True)
+
+
+def set_up(engine: AsyncEngine) -> None:
+    """Register the listeners of a SQLite engine."""
+    sync = engine.sync_engine
+    event.listen(sync, "connect", _on_connect)
+    event.listen(sync, "begin", _on_begin)
+    event.listen(sync, "before_cursor_execute", _before_statement)
+
+
+def _on_connect(connection: Any, _record: object) -> None:
+    connection.isolation_level = None  # BEGIN is ours to send
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "foreign_keys=ON", f"busy_timeout={BUSY_TIMEOUT}", "synchronous=NORMAL"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+    connection.create_function("activerow_lower", 1, _lower, deterministic=True)
+    connection.create_function("regexp", 2, _regexp, deterministic=True)
+
+
+def _lower(text: object) -> object:
+    """`lower` for every alphabet; SQLite's own knows ASCII alone."""
+    return text.lower() if isinstance(text, str) else text
+
+
+def _regexp(pattern: str | None, text: object) -> bool | None:
+    return None if pattern is None or text is None else re.search(pattern, str(text)) is not None
+
+
+def _on_begin(connection: Connection) -> None:
+    connection.info["activerow_begin"] = True  # sent with the first statement, which says what kind it must be
+
+
+def _before_statement(
+    connection: Connection, _cursor: object, statement: str, _parameters: object, _context: object, _many: bool
+) -> None:
+    """Begin with the right lock: a transaction that will write must not start as a reader.
+
+    A reader that turns writer after somebody else wrote gets SQLITE_BUSY at once, and no waiting helps.
+    """
+    if connection.info.pop("activerow_begin", False):
+        unit = unit_of(connection)
+        immediate = unit.immediate if unit is not None else None
+        if immediate is None:
+            immediate = not is_read(statement)
+        read_only = unit is not None and unit.root.read_only
+        if read_only is not connection.info.get("activerow_read_only", False):
+            connection.exec_driver_sql(f"PRAGMA query_only = {'ON' if read_only else 'OFF'}")
+            connection.info["activerow_read_only"] = read_only
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+
+
+class CancellableConnection:
+    """A mixin for the driver's connection: stops a cancelled statement and gives its locks back, waiting for neither.
+
+    The plain connection stays busy until the statement is done, and one that is closed with a live statement lives on
+    as a "zombie" that keeps its write lock. Closing twice, as SQLAlchemy does when a task is cancelled twice, leaves a
+    task of the plain connection waiting forever.
+    """
+
+    abandoned = False
+    stopped: Any = None
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.cursors: WeakSet[sqlite3.Cursor] = WeakSet()
+        self.process = os.getpid()
+
+    def __del__(self) -> None:
+        """A forked child throws away what its parent still uses: that is no connection somebody forgot."""
+        driver: Any = super()
+        if self.process == os.getpid():
+            driver.__del__()
+
+    async def _execute(self, fn: Callable[..., Any], *args: Any, **options: Any) -> Any:
+        driver: Any = super()
+        try:
+            result = await driver._execute(fn, *args, **options)
+        except asyncio.CancelledError:
+            self._abandon()
+            raise
+        if isinstance(result, sqlite3.Cursor):
+            self.cursors.add(result)
+        return result
+
+    def _abandon(self) -> None:
+        driver: Any = self
+        if not self.abandoned and driver._connection is not None:
+            self.abandoned = True
+            driver._connection.interrupt()
+            driver._tx.put_nowait((None, functools.partial(self._undo, driver._connection)))
+
+    def _undo(self, connection: sqlite3.Connection) -> None:
+        """Run by the connection's thread: nobody waits for its end, and no event loop is told."""
+        driver: Any = super()
+        try:
+            # While a statement is live, an interrupted connection interrupts its ROLLBACK too.
+            for cursor in tuple(self.cursors):
+                cursor.close()
+            connection.rollback()
+        finally:
+            driver.stop()
+
+    async def close(self) -> None:
+        """Close; an abandoned connection does so on its own."""
+        driver: Any = super()
+        if not self.abandoned:
+            await driver.close()
+
+    def stop(self) -> Any:
+        """End the connection's thread, once."""
+        driver: Any = super()
+        if not self.abandoned:
+            self.stopped = self.stopped or driver.stop()
+        return self.stopped
+
+
+@functools.cache
+def connector(driver: str) -> Callable[..., Any]:
+    """`connect` of the driver, giving connections whose statements can be cancelled."""
+    plain: Any = importlib.import_module(driver)
+    kind: Any = type("Connection", (CancellableConnection, plain.Connection), {})
+
+    def connect(database: str, *, iter_chunk_size: int = 64, **options: Any) -> Any:
+        connection = kind(lambda: sqlite3.connect(database, **options), iter_chunk_size)
+        connection._thread.daemon = True  # an interpreter that exits does not wait for it
+        return connection
+
+    return connect

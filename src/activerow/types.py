@@ -1,0 +1,101 @@
+"""Column types that mean the same on every backend."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import DateTime, Interval
+from sqlalchemy.dialects import mysql
+from sqlalchemy.engine import Dialect
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.sql.operators import OperatorType
+from sqlalchemy.types import TypeDecorator, TypeEngine
+
+from activerow.errors import InvalidDataError
+
+_MYSQL = frozenset({"mysql", "mariadb"})
+
+
+def utc_now() -> datetime:
+    """This moment, as an aware datetime in UTC."""
+    return datetime.now(UTC)
+
+
+class UTCDateTime(TypeDecorator[datetime]):
+    """An aware datetime, stored and read back in UTC to the microsecond.
+
+    `timestamptz` on PostgreSQL; `DATETIME(6)` on MySQL and MariaDB, and text on SQLite, both without a zone and in UTC,
+    so that they sort and compare as moments. A value of any zone is converted; a naive one is `InvalidDataError`,
+    because nobody can know which moment it means.
+    """
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def __init__(self) -> None:
+        super().__init__(timezone=True)
+
+    def __repr__(self) -> str:
+        # A migration file repeats this text as a constructor call.
+        return "UTCDateTime()"
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        if dialect.name in _MYSQL:
+            return dialect.type_descriptor(mysql.DATETIME(fsp=6))
+        return dialect.type_descriptor(DateTime(timezone=dialect.name == "postgresql"))
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        moment = in_utc(value)
+        return moment if dialect.name == "postgresql" else moment.replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+    def coerce_compared_value(self, op: OperatorType | None, value: Any) -> TypeEngine[Any]:  # noqa: ARG002
+        # What is added to a moment is a duration; whatever is compared with one must be a moment.
+        return Interval() if isinstance(value, timedelta) else self
+
+
+def in_utc(value: object) -> datetime:
+    """The same moment in UTC.
+
+    Raises:
+        InvalidDataError: `value` is no datetime, or one without a time zone.
+    """
+    if not isinstance(value, datetime):
+        raise InvalidDataError(reason=f"a datetime is needed, not {type(value).__name__}")
+    if value.utcoffset() is None:
+        raise InvalidDataError(reason="a datetime with a time zone is needed, like datetime.now(UTC)")
+    return value.astimezone(UTC)
+
+
+class utcnow(FunctionElement[datetime]):  # noqa: N801  # reads like func.now() in a statement
+    """The server's clock in UTC, for `server_default=`, `onupdate=` and conditions.
+
+    The moment of the statement, to the microsecond (on SQLite to the millisecond).
+    """
+
+    name = "utcnow"
+    type = UTCDateTime()
+    inherit_cache = True
+
+
+_SERVER_CLOCKS: Final = {
+    # CURRENT_TIMESTAMP stands still for a whole transaction, and clock_timestamp() as the default of a new column
+    # makes the server rewrite the table.
+    "postgresql": "statement_timestamp()",
+    "mysql": "(UTC_TIMESTAMP(6))",
+    "mariadb": "(UTC_TIMESTAMP(6))",
+    # Six digits, as bound values have them: the column compares as text.
+    "sqlite": "(strftime('%Y-%m-%d %H:%M:%f', 'now') || '000')",
+}
+
+
+@compiles(utcnow)
+def _server_clock(_element: utcnow, compiler: SQLCompiler, **_options: Any) -> str:
+    return _SERVER_CLOCKS.get(compiler.dialect.name, "CURRENT_TIMESTAMP")

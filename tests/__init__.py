@@ -1,0 +1,1 @@
+"""The facts activerow promises, proved on real databases."""

@@ -1,0 +1,36 @@
+"""Fixtures: a service on a SQLite file of its own, and one on each backend."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from notification.settings import Settings
+from tests.notification.service import ADA, registered, serving, settings_for
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """Settings of a service that keeps everything in the test's folder."""
+    return settings_for(tmp_path)
+
+
+@pytest.fixture
+async def client(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of a running service."""
+    async with serving(settings) as client:
+        yield client
+
+
+@pytest.fixture
+async def ada(client: httpx.AsyncClient) -> dict[str, str]:
+    """The headers of Ada, who has registered."""
+    return await registered(client, ADA)
+
+
+@pytest.fixture
+async def client_on_backend(database_url: str, tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of a service that runs on this test's backend."""
+    async with serving(settings_for(tmp_path, database_url=database_url)) as client:
+        yield client

@@ -1,0 +1,161 @@
+"""Settings: where they come from, and what is refused."""
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+from pydantic_settings import SettingsConfigDict
+from sqlalchemy.pool import QueuePool
+
+from notification.models import db
+from notification.settings import PROJECT_FOLDER, Settings, explain
+from tests.notification.service import PlainSettings, serving, settings_for
+
+NAMES = [
+    "DATABASE_URL",
+    "DB_ECHO",
+    "DB_POOL_SIZE",
+    "DB_MAX_OVERFLOW",
+    "DB_POOL_RECYCLE",
+    "JWT_SECRET",
+    "ACCESS_TOKEN_MINUTES",
+    "ENVIRONMENT",
+    "HOST",
+    "PORT",
+    "RELOAD",
+    "ALLOWED_ORIGINS",
+    "TRUSTED_HOSTS",
+    "LOG_DIR",
+    "LOG_LEVEL",
+    "LOG_BACKUP_COUNT",
+]
+
+
+@pytest.fixture(autouse=True)
+def bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No setting of whoever runs the tests counts."""
+    for name in NAMES:
+        monkeypatch.delenv(name, raising=False)
+
+
+def test_these_are_the_settings() -> None:
+    """The names in the environment are the fields' in capitals."""
+    assert {name.upper() for name in Settings.model_fields} == set(NAMES)
+
+
+def test_every_setting_is_documented() -> None:
+    """`.env.example` and the page about the service list each of them."""
+    example = (PROJECT_FOLDER / ".env.example").read_text(encoding="utf-8")
+    page = (PROJECT_FOLDER / "docs" / "notification.md").read_text(encoding="utf-8")
+
+    assert [name for name in NAMES if f"{name}=" not in example] == []
+    assert [name for name in NAMES if f"`{name}`" not in page] == []
+
+
+def test_the_example_is_the_default() -> None:
+    """A copy of `.env.example` changes nothing."""
+
+    class ExampleSettings(Settings):
+        model_config = SettingsConfigDict(env_file=PROJECT_FOLDER / ".env.example")
+
+    assert ExampleSettings().model_dump() == PlainSettings().model_dump()
+
+
+def test_the_environment_wins_over_the_env_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is set for one start counts more than what is set for all."""
+    (tmp_path / ".env").write_text("PORT=9001\nHOST=0.0.0.0\nSOMETHING_ELSE=1\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PORT", "9002")
+
+    settings = Settings()
+
+    assert (settings.host, settings.port) == ("0.0.0.0", 9002)
+
+
+def test_relative_paths_count_from_the_project_folder() -> None:
+    """Wherever the service is started, it finds the same database."""
+    settings = PlainSettings(database_url="sqlite:///data/app.db", log_dir=Path("var/log"))
+
+    assert settings.database_url == f"sqlite:///{PROJECT_FOLDER / 'data' / 'app.db'}"
+    assert settings.log_dir == PROJECT_FOLDER / "var" / "log"
+
+
+@pytest.mark.parametrize("url", ["sqlite:////tmp/app.db", "sqlite://", "sqlite:///:memory:", "mysql://u:p@h/d"])
+def test_other_urls_stay_as_they_are(url: str) -> None:
+    """An absolute path, a database in memory and a server are meant as they are written."""
+    assert PlainSettings(database_url=url).database_url == url
+
+
+def test_lists_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hosts and origins are written as one writes them."""
+    monkeypatch.setenv("TRUSTED_HOSTS", "api.example.com, *.example.org,")
+    monkeypatch.setenv("ALLOWED_ORIGINS", "")
+
+    settings = PlainSettings()
+
+    assert settings.trusted_hosts == ("api.example.com", "*.example.org")
+    assert settings.allowed_origins == ()
+
+
+@pytest.mark.parametrize("environment", ["production", " Production"])
+def test_the_default_secret_is_refused_in_production(environment: str) -> None:
+    """Tokens that anyone can sign are no tokens."""
+    with pytest.raises(ValidationError) as caught:
+        PlainSettings.model_validate({"environment": environment})
+
+    (line,) = explain(caught.value)
+    assert line.startswith("JWT_SECRET: ")
+
+
+def test_a_secret_of_ones_own_is_accepted_in_production() -> None:
+    """What is refused is the default, not production."""
+    settings = PlainSettings.model_validate({"environment": "production", "jwt_secret": "x" * 32})
+
+    assert settings.environment == "production"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PORT", "80a"),
+        ("PORT", "70000"),
+        ("DATABASE_URL", "my secret database"),
+        ("DATABASE_URL", ""),
+        ("JWT_SECRET", " "),
+        ("ENVIRONMENT", "moon"),
+        ("LOG_LEVEL", "SHOUT"),
+        ("TRUSTED_HOSTS", "a*b.example.com"),
+        ("DB_POOL_SIZE", "0"),
+    ],
+)
+def test_a_wrong_setting_is_one_line_without_its_value(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    """The line names the setting as it is written in the environment."""
+    monkeypatch.setenv(name, value)
+
+    with pytest.raises(ValidationError) as caught:
+        PlainSettings()
+
+    (line,) = explain(caught.value)
+    assert line.startswith(f"{name}: ")
+    assert "\n" not in line
+    assert "secret database" not in line
+
+
+async def test_the_pool_is_as_large_as_the_settings_say(tmp_path: Path) -> None:
+    """DB_POOL_SIZE, DB_MAX_OVERFLOW and DB_POOL_RECYCLE reach the engine, and statements hide their values."""
+    changes = {"db_pool_size": 3, "db_max_overflow": 2, "db_pool_recycle": 60}
+
+    async with serving(settings_for(tmp_path, **changes)):
+        engine = db.engine.sync_engine
+
+    pool = engine.pool
+    assert isinstance(pool, QueuePool)
+    assert (pool.size(), vars(pool)["_max_overflow"], vars(pool)["_recycle"]) == (3, 2, 60)
+    assert engine.hide_parameters
+
+
+def test_settings_can_be_printed() -> None:
+    """Neither the secret nor a password in the database's URL is shown."""
+    settings = PlainSettings.model_validate({"database_url": "mysql://u:hunter2@h/d", "jwt_secret": "hunter2"})
+
+    assert "hunter2" not in repr(settings)

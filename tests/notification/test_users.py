@@ -1,0 +1,167 @@
+"""Users and their own data."""
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import httpx
+import jwt
+import pytest
+
+from notification.models import Users
+from tests.notification.service import ADA, GRACE, SECRET, registered
+
+ME = "/api/v1/users/me"
+
+
+async def test_the_fields_that_can_be_set() -> None:
+    """The columns of a user, without those that the database fills."""
+    expected = "status email pw name phone_number profile_img sns_type marketing_agree updated_at"
+
+    assert Users.fields.settable_columns == tuple(expected.split())
+
+
+async def test_a_user_reads_itself(client: httpx.AsyncClient, ada: dict[str, str]) -> None:
+    """The answer has these fields and no others; no hash, no status."""
+    answer = await client.get(ME, headers=ada)
+
+    assert answer.status_code == 200
+    assert answer.json() == {
+        "id": 1,
+        "email": "ada@example.com",
+        "name": None,
+        "phone_number": None,
+        "profile_img": None,
+        "sns_type": "email",
+    }
+
+
+async def test_a_change_sets_what_is_sent(client_on_backend: httpx.AsyncClient) -> None:
+    """Fields that are not sent stay; null empties a field."""
+    ada = await registered(client_on_backend, ADA)
+    await client_on_backend.patch(ME, json={"name": "Ada", "phone_number": "010-1234-5678"}, headers=ada)
+
+    changed = await client_on_backend.patch(ME, json={"name": "Ada Lovelace", "phone_number": None}, headers=ada)
+
+    me = await client_on_backend.get(ME, headers=ada)
+    assert changed.status_code == 200
+    assert (changed.json()["name"], changed.json()["phone_number"]) == ("Ada Lovelace", None)
+    assert me.json() == changed.json()
+
+
+async def test_a_change_to_equal_values_answers_the_row(client: httpx.AsyncClient, ada: dict[str, str]) -> None:
+    """Nothing is written, and `updated_at` stays, but the client gets what it asked for."""
+    await client.patch(ME, json={"name": "Ada"}, headers=ada)
+    before = await Users.get(email="ada@example.com")
+
+    again = await client.patch(ME, json={"name": "Ada"}, headers=ada)
+
+    after = await Users.get(email="ada@example.com")
+    assert (again.status_code, again.json()["name"]) == (200, "Ada")
+    assert after.updated_at == before.updated_at
+
+
+async def test_nothing_to_change_answers_the_row(client: httpx.AsyncClient, ada: dict[str, str]) -> None:
+    """An empty change is a change to equal values."""
+    answer = await client.patch(ME, json={}, headers=ada)
+
+    assert (answer.status_code, answer.json()["email"]) == (200, "ada@example.com")
+
+
+async def test_a_taken_phone_number_is_a_409(client_on_backend: httpx.AsyncClient) -> None:
+    """The constraint speaks through the library's error, which says which field it was."""
+    grace = await registered(client_on_backend, GRACE)
+    ada = await registered(client_on_backend, ADA)
+    await client_on_backend.patch(ME, json={"phone_number": "010-1234-5678"}, headers=grace)
+
+    answer = await client_on_backend.patch(ME, json={"phone_number": "010-1234-5678"}, headers=ada)
+
+    problem = answer.json()
+    assert (answer.status_code, problem["type"], problem["code"]) == (409, "unique_violation", "4090002")
+    assert problem["errors"][0]["loc"] == ["body", "phone_number"]
+    assert "1234" not in answer.text
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"name": ""},
+        {"name": "x" * 256},
+        {"phone_number": "call me"},
+        {"phone_number": "1" * 21},
+        {"profile_img": "x" * 1001},
+        {"marketing_agree": None},
+        {"id": 7},
+        {"email": "eve@example.com"},
+        {"pw": "x"},
+        {"status": "active"},
+        {"\ud800": 1},
+        {"name": "\ud800"},
+        {"created_at": "2020-01-01T00:00:00Z"},
+    ],
+)
+async def test_a_change_that_is_not_allowed_is_a_422(
+    client: httpx.AsyncClient, ada: dict[str, str], change: dict[str, object]
+) -> None:
+    """Values that do not fit, and fields that are not the user's to change, are refused before anything is set."""
+    body = json.dumps({"name": "Eve"} | change)
+
+    answer = await client.patch(ME, content=body, headers=ada | {"content-type": "application/json"})
+
+    me = await client.get(ME, headers=ada)
+    assert (answer.status_code, answer.json()["code"]) == (422, "4220001")
+    assert me.json()["name"] is None
+
+
+@pytest.mark.parametrize("method", ["GET", "PATCH"])
+async def test_without_a_token_nobody_is_anybody(client: httpx.AsyncClient, method: str) -> None:
+    """No header, or one of another scheme, is a 401 that says how to do better."""
+    for headers in ({}, {"authorization": "Basic YWRhOmFkYQ=="}, {"authorization": "Bearer"}):
+        answer = await client.request(method, ME, headers=headers, json={})
+
+        assert (answer.status_code, answer.json()["type"]) == (401, "not_authenticated")
+        assert answer.headers["www-authenticate"] == "Bearer"
+
+
+def _token(secret: str = SECRET, algorithm: str = "HS256", **changes: object) -> str:
+    now = datetime.now(UTC)
+    claims: dict[str, object] = {
+        "sub": "1",
+        "iss": "notification-api",
+        "aud": "notification-api:access",
+        "iat": now,
+        "exp": now + timedelta(days=1),
+    }
+    claims = {name: value for name, value in (claims | changes).items() if value is not None}
+    return jwt.encode(claims, secret, algorithm=algorithm)  # pyright: ignore[reportUnknownMemberType]  # as in tokens.py
+
+
+async def test_a_token_made_by_hand_with_the_secret_is_accepted(client: httpx.AsyncClient, ada: dict[str, str]) -> None:
+    """The claims below are the right ones, so that each change of them is what gets a token refused."""
+    answer = await client.get(ME, headers={"authorization": f"Bearer {_token()}"})
+
+    assert answer.status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("token", "word"),
+    [
+        ("nonsense", "token_invalid"),
+        (_token(secret="another secret, of thirty-two bytes and more"), "token_invalid"),
+        (_token(algorithm="HS384", secret=SECRET), "token_invalid"),
+        (_token(secret="", algorithm="none"), "token_invalid"),
+        (_token(aud="notification-api:refresh"), "token_invalid"),
+        (_token(iss="somebody else"), "token_invalid"),
+        (_token(sub="one"), "token_invalid"),
+        (_token(sub=None), "token_invalid"),
+        (_token(exp=None), "token_invalid"),
+        (_token(exp=datetime.now(UTC) - timedelta(seconds=1)), "token_expired"),
+        (_token(sub="77"), "account_inactive"),
+    ],
+)
+async def test_a_token_that_is_not_right_is_a_401(
+    client: httpx.AsyncClient, ada: dict[str, str], token: str, word: str
+) -> None:
+    """Tampered, unsigned, for another purpose, too old or of nobody: each is refused, and says why."""
+    answer = await client.get(ME, headers={"authorization": f"Bearer {token}"})
+
+    assert (answer.status_code, answer.json()["type"]) == (401, word)

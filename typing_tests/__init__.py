@@ -1,0 +1,1 @@
+"""Statements about types: checked by mypy and pyright, never run."""
