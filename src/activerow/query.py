@@ -1,132 +1,30 @@
 """`Query`: which rows, in which order, with what beside them. Inert until a terminal is awaited."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Final, Generic, Self, TypeVar, cast, overload
+from typing import Any, TypeVar, cast, overload
 
-from sqlalchemy import ColumnElement, ColumnExpressionArgument, Select
+from sqlalchemy import ColumnExpressionArgument, Select
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import QueryableAttribute, defer, load_only
-from sqlalchemy.sql.base import ExecutableOption
 
 from activerow.database import database_of
-from activerow.errors import MultipleRecordsError, RecordNotFoundError, UnknownFieldError, UsageError
+from activerow.errors import MultipleRecordsError, RecordNotFoundError, UsageError
 from activerow.execution import Call, Work
 from activerow.inspection import fields_of, mapper_of, primary_key_names
-from activerow.keys import Key, among, is_wide, primary_key
-from activerow.loading import KEYS_PER_STATEMENT, path_of, remember_result
-from activerow.lookups import Q, all_of, condition_of
-from activerow.ordering import column_at, sort_key
-from activerow.plan import Lock, Plan
+from activerow.keys import Key, is_wide, primary_key
+from activerow.loading import KEYS_PER_STATEMENT, remember_result
+from activerow.ordering import column_at
+from activerow.plan import Plan
+from activerow.selection import EVERYTHING, Attribute, Selection
 from activerow.setbased import check_columns, check_plan, delete_rows, update_rows
 
 M = TypeVar("M")
 T = TypeVar("T")
 
-Attribute = str | QueryableAttribute[Any]
 
-_EVERYTHING: Final = Plan()
+class Query(Selection[M]):
+    """A selection of rows of a model. Links return a new query, terminals are awaited."""
 
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Query(Generic[M]):
-    """A selection of rows of a model. Links return a new query, terminals are awaited.
-
-    Attributes:
-        model: The model whose rows are meant.
-        session: The session to use; None asks the scope for one.
-        plan: What the links have gathered.
-    """
-
-    model: type[M]
-    session: AsyncSession | None = None
-    plan: Plan = _EVERYTHING
-
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__} of {self.model.__name__}>"
-
-    @property
-    def statement(self) -> Select[M]:
-        """The SELECT that `all` runs."""
-        return self.plan.rows(self.model)
-
-    # -- links ---------------------------------------------------------------------------------------------------
-
-    def filter_by(self, values: Mapping[str, object] | None = None, /, **lookups: object) -> Self:
-        """Only rows for which all lookups hold: `age__gte=18`, `posts__title__icontains="async"`.
-
-        Args:
-            values: Lookups as a mapping, for names from outside.
-            lookups: Names and values; see `activerow.lookups`.
-
-        Raises:
-            UnknownFieldError, UnknownLookupError: A name does not exist.
-            UsageError: A value does not fit its lookup.
-            InvalidDataError: A value could not be in its column.
-        """
-        return self._narrowed(Q(values, **lookups), (*(values or {}).items(), *lookups.items()))
-
-    def where(self, *conditions: ColumnExpressionArgument[bool] | Q) -> Self:
-        """Only rows for which all conditions hold: `User.age >= 18`, or groups such as `Q(age=1) | ~Q(name="x")`."""
-        members = cast("tuple[ColumnElement[bool] | Q, ...]", conditions)
-        named = [pair for member in members if isinstance(member, Q) for pair in member.criteria()]
-        return self._narrowed(all_of(members), tuple(named))
-
-    def order_by(self, *keys: str | ColumnExpressionArgument[Any] | None) -> Self:
-        """Sort by `"name"`, `"-created_at"` (descending), `"author__name"` or expressions, after the keys so far.
-
-        None forgets the keys so far.
-        """
-        if len(keys) == 1 and keys[0] is None:
-            return self._with(order=())
-        return self._with(order=(*self.plan.order, *[sort_key(self.model, key) for key in keys]))
-
-    def limit(self, count: int | None) -> Self:
-        """No more than `count` rows; relations that are included do not count."""
-        return self._with(most=_checked("limit", count))
-
-    def offset(self, count: int | None) -> Self:
-        """Pass over the first `count` rows."""
-        return self._with(skip=_checked("offset", count))
-
-    def distinct(self) -> Self:
-        """Each row once (SELECT DISTINCT)."""
-        return self._with(distinct=True)
-
-    def include(self, *paths: Attribute) -> Self:
-        """Load relations with the rows: `"posts.comments"`, `User.posts`. To-one by JOIN, to-many by a second SELECT.
-
-        Raises:
-            UnknownFieldError: A name is not a relation of the model it stands on.
-        """
-        names = [path_of(self.model, path) for path in paths]
-        return self._with(include=tuple(dict.fromkeys((*self.plan.include, *names))))
-
-    def only(self, *columns: Attribute) -> Self:
-        """Load no other columns (and the primary key); reading one of the others raises `NotLoadedError`."""
-        option = load_only(*[self._column(column) for column in columns])
-        return self._with(columns=(*self.plan.columns, option))
-
-    def defer(self, *columns: Attribute) -> Self:
-        """Do not load these columns; reading one of them raises `NotLoadedError`."""
-        options = [defer(self._column(column)) for column in columns]
-        return self._with(columns=(*self.plan.columns, *options))
-
-    def for_update(self, *, nowait: bool = False, skip_locked: bool = False) -> Self:
-        """Lock the rows until the transaction ends, and show their current values, also in rows loaded before.
-
-        Rows with unsaved changes are refused (`UsageError`) when they are read. SQLite has no row locks: there a
-        transaction that writes excludes others as a whole.
-
-        Args:
-            nowait: Raise `LockTimeoutError` where another transaction holds a lock, rather than wait.
-            skip_locked: Leave out rows that another transaction has locked.
-        """
-        return self._with(lock=Lock(nowait=nowait, skip_locked=skip_locked))
-
-    def options(self, *options: ExecutableOption) -> Self:
-        """SQLAlchemy's own options: `joinedload(...)`, `with_loader_criteria(...)`."""
-        return self._with(options=(*self.plan.options, *options))
+    __slots__ = ()
 
     # -- rows ----------------------------------------------------------------------------------------------------
 
@@ -188,7 +86,7 @@ class Query(Generic[M]):
         parts = primary_key(self.model, key)
         if None in parts:
             return None
-        if self.plan is _EVERYTHING and not is_wide(self.model, parts):
+        if self.plan is EVERYTHING and not is_wide(self.model, parts):
             return await self._read(lambda session: session.get(self.model, parts))
         rows = await self._among([parts]).all()
         return rows[0] if rows else None
@@ -314,26 +212,6 @@ class Query(Generic[M]):
 
     # -- inside --------------------------------------------------------------------------------------------------
 
-    def _with(self, **links: Any) -> Self:
-        return replace(self, plan=replace(self.plan, **links))
-
-    def _narrowed(self, group: Q, criteria: Sequence[tuple[str, object]]) -> Self:
-        condition = condition_of(self.model, group)
-        if condition is None:
-            return self
-        plan = self.plan
-        return self._with(conditions=(*plan.conditions, condition), criteria=(*plan.criteria, *criteria))
-
-    def _among(self, keys: Sequence[Key]) -> Self:
-        return self._with(conditions=(*self.plan.conditions, among(self.model, keys)))
-
-    def _column(self, column: Attribute) -> QueryableAttribute[Any]:
-        name = column if isinstance(column, str) else column.key
-        columns = fields_of(self.model).columns
-        if name not in columns:
-            raise UnknownFieldError(self.model.__name__, name, choices=columns)
-        return cast("QueryableAttribute[Any]", getattr(self.model, name))
-
     async def _read(self, work: Work[T]) -> T:
         call = Call("select", self.model, None, self.session)
         return await database_of(self.model).execution.read(call, work)
@@ -402,9 +280,3 @@ async def _refuse_unsaved(session: AsyncSession, model: type, plan: Plan) -> Non
         if tuple(key) in changed:
             row = changed[tuple(key)]
             raise UsageError(f"{row!r} has unsaved changes, which the locked values would overwrite: save() it first")
-
-
-def _checked(link: str, count: Any) -> int | None:
-    if count is not None and (not isinstance(count, int) or count < 0):
-        raise UsageError(f"{link}() takes a whole number from 0 on, or None")
-    return count
