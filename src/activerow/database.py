@@ -500,7 +500,8 @@ class Database:
 
     def new_unit(self, kind: Kind, immediate: bool | None, *, route: str | None = None) -> Unit:
         """A unit of this database, not yet open."""
-        unit = Unit(kind, self.engine, self.scopes, patience=self._options.pool_timeout, immediate=immediate)
+        session = functools.partial(UnitSession, self.engine)
+        unit = Unit(kind, session, self.scopes, patience=self._options.pool_timeout, immediate=immediate)
         request = self.scopes.request()
         unit.route = route or (request.label if request is not None else None)
         return unit
@@ -530,7 +531,7 @@ class _Transaction(AbstractAsyncContextManager[AsyncSession]):
         self._site = call_site()
         self._level: Level | None = None
 
-    async def __aenter__(self) -> UnitSession:
+    async def __aenter__(self) -> AsyncSession:
         outer = self._scopes.here()
         if outer is None or self._independent:
             self._refuse_independent(outer)
@@ -560,7 +561,7 @@ class _Transaction(AbstractAsyncContextManager[AsyncSession]):
         if error is None and unit.kind is Kind.SCOPED and level.outer.outer is None:
             await unit.session.commit()
 
-    async def _open(self) -> UnitSession:
+    async def _open(self) -> AsyncSession:
         if self._isolation is not None and self._isolation.upper() == "AUTOCOMMIT":
             raise UsageError("a transaction cannot have isolation='AUTOCOMMIT'; use db.engine for that")
         unit = self._database.new_unit(Kind.TRANSACTION, not self._read_only)

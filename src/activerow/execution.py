@@ -184,7 +184,7 @@ class Execution:
                 raise
             self._complete(translated)
             if unit is not None:
-                unit.restate(error, translated)
+                unit.damage.restate(error, translated)
             raise translated from error
 
     async def _borrowed(

@@ -1,0 +1,39 @@
+"""Deleting the row of an object."""
+
+from typing import Any
+
+from sqlalchemy import Delete, event, inspect
+from sqlalchemy.orm import InstanceState, Session
+from sqlalchemy.orm.exc import StaleDataError
+
+
+def delete_row(session: Session, row: object) -> None:
+    """Delete an attached row now.
+
+    Raises:
+        StaleDataError: It is gone already.
+    """
+    _forget_deleted_members(inspect(row))
+    session.delete(row)
+    connection = session.connection(bind_arguments={"mapper": inspect(row).mapper})
+    event.listen(connection, "after_execute", _refuse_stale)
+    try:
+        session.flush()
+    finally:
+        event.remove(connection, "after_execute", _refuse_stale)
+
+
+def _forget_deleted_members(state: InstanceState[Any]) -> None:
+    """Have collections that still hold deleted rows read again: what the database holds decides what goes along."""
+    for name in state.dict.keys() & state.mapper.relationships.keys() - state.committed_state.keys():
+        members = state.dict[name]
+        if state.mapper.relationships[name].uselist and any(inspect(m).was_deleted for m in members._sa_adapter):
+            del state.dict[name]
+
+
+def _refuse_stale(
+    _connection: object, statement: Any, _many: object, _parameters: object, _options: object, result: Any
+) -> None:
+    """Raise where SQLAlchemy only warns: a DELETE that found no row."""
+    if isinstance(statement, Delete) and result.rowcount == 0:
+        raise StaleDataError(f"DELETE statement on table '{statement.table}' found no row")

@@ -1,0 +1,44 @@
+"""Reading the row of an object again."""
+
+from contextlib import nullcontext
+from typing import Any
+
+from sqlalchemy import inspect
+from sqlalchemy.exc import InvalidRequestError
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstanceState, Session
+
+from activerow.attaching import attached
+from activerow.errors import RecordNotFoundError, UsageError
+from activerow.inspection import primary_key_names
+from activerow.unit import Kind, UnitSyncSession
+
+
+async def read_again(
+    session: AsyncSession, row: object, attributes: tuple[str, ...] = (), *, lock: bool = False
+) -> None:
+    """Let `row` show its columns, or `attributes`, as the database holds them.
+
+    Raises:
+        RecordNotFoundError: It holds the row no more.
+        UsageError: It was never stored.
+    """
+    state: InstanceState[Any] = inspect(row)
+    if state.key is None:
+        raise UsageError(f"{row!r} is not stored; there is nothing to read")
+    columns = (p.key for p in state.mapper.column_attrs if not p.deferred or p.key in state.dict)
+    names = attributes or tuple(columns)
+    with attached(session.sync_session, row) as target:
+        try:
+            await session.run_sync(_refresh, target, names, lock=lock)
+        except InvalidRequestError as error:
+            # Of a persistent row refresh() says this only when the SELECT found nothing.
+            criteria = dict(zip(primary_key_names(type(row)), state.key[1], strict=True))
+            raise RecordNotFoundError(type(row).__name__, criteria) from error
+
+
+def _refresh(session: Session, row: object, names: tuple[str, ...], *, lock: bool) -> None:
+    # A lone read must not write: what is unsaved stays so. In a unit it is flushed first, as before every query.
+    lone = isinstance(session, UnitSyncSession) and session.unit.kind is Kind.CALL
+    with session.no_autoflush if lone else nullcontext():
+        session.refresh(row, attribute_names=names, with_for_update=True if lock else None)
