@@ -7,7 +7,14 @@ from sqlalchemy import inspect
 
 from activerow import Database
 from activerow.errors import DatabaseError
-from activerow.migrations import MigrationError, Migrations, ProjectError, UnknownRevisionError, UnknownSchemaError
+from activerow.migrations import (
+    MigrationError,
+    Migrations,
+    ProjectError,
+    UnknownRevisionError,
+    UnknownSchemaError,
+    walk,
+)
 from activerow.migrations.folder import create_folder
 from tests.backends.active import MakeDatabase
 from tests.backends.backend import Backend
@@ -207,9 +214,7 @@ async def test_sql_for_somebody_else_to_run(make_database: MakeDatabase, folder:
     assert "INSERT INTO alembic_version" in sql
 
 
-async def test_the_newest_revision_can_be_thrown_away_until_it_is_applied(
-    make_database: MakeDatabase, folder: Path
-) -> None:
+async def test_the_newest_revision_can_be_thrown_away_until_applied(make_database: MakeDatabase, folder: Path) -> None:
     """Its file is deleted; one that the database has is kept."""
     db = await make_database(first_release(), create=False)
     migrations = Migrations(db, folder)
@@ -222,3 +227,30 @@ async def test_the_newest_revision_can_be_thrown_away_until_it_is_applied(
     path = await migrations.drop_last()
 
     assert not path.exists()
+
+
+async def test_the_walk_tries_every_revision_with_rows(make_database: MakeDatabase, folder: Path) -> None:
+    """Up, down and up over each, with a row in every table, and no drift at the end."""
+    db = await make_database(first_release(), create=False)
+    await Migrations(db, folder).revision("first tables")
+    await Migrations(db, folder).upgrade()
+    later = Database(db.url, base=second_release())
+    await Migrations(later, folder).revision("names")
+    await Migrations(later, folder).downgrade("base")
+
+    await walk(Migrations(later, folder))
+
+    async with later.engine.connect() as connection:
+        assert (await connection.exec_driver_sql("SELECT count(*) FROM posts")).scalar() == 1
+    await later.dispose()
+
+
+async def test_the_walk_tells_of_drift(make_database: MakeDatabase, folder: Path) -> None:
+    """A model that was changed without a revision."""
+    db = await make_database(first_release(), create=False)
+    await Migrations(db, folder).revision("first tables")
+    grown = Database(db.url, base=second_release())
+
+    with pytest.raises(MigrationError, match=r"add column users\.name"):
+        await walk(Migrations(grown, folder))
+    await grown.dispose()

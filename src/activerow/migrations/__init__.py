@@ -11,13 +11,16 @@ from activerow.migrations.errors import (
 )
 from activerow.migrations.findings import Finding
 from activerow.migrations.migrations import Migrations
+from activerow.migrations.project import Project, find_project, find_projects
 from activerow.migrations.revisions import Revision, Step, Written
+from activerow.migrations.walking import walk
 
 __all__ = [
     "Finding",
     "MigrationError",
     "MigrationLockError",
     "Migrations",
+    "Project",
     "ProjectError",
     "Revision",
     "Step",
@@ -25,5 +28,8 @@ __all__ = [
     "UnknownRevisionError",
     "UnknownSchemaError",
     "Written",
+    "find_project",
+    "find_projects",
     "run",
+    "walk",
 ]
