@@ -1,5 +1,7 @@
 """Migrations: Alembic underneath, with the database, the models and the safety that a team needs around it."""
 
+from activerow.migrations.creating import create_database
+from activerow.migrations.diagnosis import Check, diagnose
 from activerow.migrations.environment import run
 from activerow.migrations.errors import (
     MigrationError,
@@ -16,6 +18,7 @@ from activerow.migrations.revisions import Revision, Step, Written
 from activerow.migrations.walking import walk
 
 __all__ = [
+    "Check",
     "Finding",
     "MigrationError",
     "MigrationLockError",
@@ -28,6 +31,8 @@ __all__ = [
     "UnknownRevisionError",
     "UnknownSchemaError",
     "Written",
+    "create_database",
+    "diagnose",
     "find_project",
     "find_projects",
     "run",

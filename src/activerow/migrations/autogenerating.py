@@ -1,6 +1,8 @@
 """Comparing models and database, and writing what differs into a revision."""
 
+import io
 from collections.abc import Callable, Sequence
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -34,7 +36,7 @@ class Comparison:
 
     def write(self) -> Script | None:
         """Write the revision file."""
-        return next(iter(self.revisions.generate_scripts()), None)
+        return _write(self.revisions)
 
 
 def compare(connection: Connection, runner: Runner, message: str) -> Comparison:
@@ -73,7 +75,12 @@ def _leave_to_drop_table(changes: Any) -> None:
 
 def write_empty(runner: Runner, message: str) -> Script | None:
     """Write a revision without changes."""
-    return next(iter(_context(runner, message, autogenerate=False).generate_scripts()), None)
+    return _write(_context(runner, message, autogenerate=False))
+
+
+def _write(revisions: RevisionContext) -> Script | None:
+    with redirect_stdout(io.StringIO()):  # Alembic tells of each formatter, whether asked to be quiet or not
+        return next(iter(revisions.generate_scripts()), None)
 
 
 def _context(runner: Runner, message: str, *, autogenerate: bool, directives: Any = None) -> RevisionContext:

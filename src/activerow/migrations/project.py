@@ -63,7 +63,15 @@ class Project:
             )
         for model in self.models:
             import_module(model, "models")
+        self._locate(database)
         return database
+
+    def _locate(self, database: Database) -> None:
+        """Let a relative SQLite path count from the project's folder, wherever the command was called."""
+        url = database.url
+        name = url.database if url is not None and url.get_backend_name() == "sqlite" else None
+        if url is not None and name and name != ":memory:" and not name.startswith("file:") and self.path:
+            database.configure(url.set(database=str(self.path[0] / name)))
 
 
 def import_module(name: str, setting: str) -> Any:
