@@ -56,6 +56,15 @@ class _Point:
     y: float
 
 
+@dataclass(frozen=True, slots=True)
+class _Lane:
+    """Where a line passes between the boxes of a column."""
+
+    y: float
+    left: float
+    right: float
+
+
 def svg(tables: Iterable[Table]) -> str:
     """The picture, as the text of an SVG file."""
     known = {table.name: table for table in tables}
@@ -71,7 +80,8 @@ def svg(tables: Iterable[Table]) -> str:
         parts.append(_line(reference, boxes, [places[node] for node in way[1:-1]], loops.get(reference.child, 0)))
     parts += [_drawn(box) for box in boxes.values()]
     width = max((box.x + box.width for box in boxes.values()), default=0) + _MARGIN + 30
-    height = max((box.y + box.height for box in boxes.values()), default=0) + _MARGIN
+    bottoms = [*(box.y + box.height for box in boxes.values()), *(lane.y for lane in places.values())]
+    height = max(bottoms, default=0) + _MARGIN
     size = f'width="{width:.0f}" height="{height:.0f}" viewBox="0 0 {width:.0f} {height:.0f}"'
     ground = '<rect width="100%" height="100%" fill="#f8fafc"/>'
     body = "\n".join(parts)
@@ -90,14 +100,14 @@ def kind_of(column: Column[Any]) -> str:
     return kind if column.primary_key or not column.nullable else f"{kind}?"
 
 
-def _placed(columns: Sequence[Sequence[str]], tables: Mapping[str, Table]) -> tuple[dict[str, _Box], dict[str, _Point]]:
+def _placed(columns: Sequence[Sequence[str]], tables: Mapping[str, Table]) -> tuple[dict[str, _Box], dict[str, _Lane]]:
     heights = {name: _HEAD + _LINE * len(table.columns) + 4 for name, table in tables.items()}
     totals = [
         sum(heights[node] if is_box(node) else _LANE for node in column) + _BETWEEN_BOXES * (len(column) - 1)
         for column in columns
     ]
     boxes: dict[str, _Box] = {}
-    places: dict[str, _Point] = {}
+    places: dict[str, _Lane] = {}
     x: float = _MARGIN
     for column, total in zip(columns, totals, strict=True):
         y = _MARGIN + (max(totals) - total) / 2
@@ -106,13 +116,13 @@ def _placed(columns: Sequence[Sequence[str]], tables: Mapping[str, Table]) -> tu
             if is_box(node):
                 boxes[node] = _Box(tables[node], x, y, _width(tables[node]))
             else:
-                places[node] = _Point(x + width / 2, y + _LANE / 2)
+                places[node] = _Lane(y + _LANE / 2, x, x + width)
             y += (heights[node] if is_box(node) else _LANE) + _BETWEEN_BOXES
         x += width + _BETWEEN_COLUMNS
     return boxes, places
 
 
-def _line(reference: Reference, boxes: Mapping[str, _Box], way: Sequence[_Point], loop: int) -> str:
+def _line(reference: Reference, boxes: Mapping[str, _Box], way: Sequence[_Lane], loop: int) -> str:
     child, parent = boxes[reference.child], boxes[reference.parent]
     start_y, end_y = parent.row(reference.remote[0]), child.row(reference.local[0])
     if child.x <= parent.x + parent.width:
@@ -124,11 +134,16 @@ def _line(reference: Reference, boxes: Mapping[str, _Box], way: Sequence[_Point]
     start, end = _Point(parent.x + parent.width, start_y), _Point(child.x, end_y)
     path = f"M{start.x:.1f},{start.y:.1f}"
     before = start
-    for point in (*way, end):
-        bend = max(40.0, (point.x - before.x) / 2)
-        path += f" C{before.x + bend:.1f},{before.y:.1f} {point.x - bend:.1f},{point.y:.1f} {point.x:.1f},{point.y:.1f}"
-        before = point
+    for lane in way:
+        path += f"{_curve(before, _Point(lane.left, lane.y))} H{lane.right:.1f}"
+        before = _Point(lane.right, lane.y)
+    path += _curve(before, end)
     return _marked(path, start, end, reference, side=-1)
+
+
+def _curve(before: _Point, after: _Point) -> str:
+    bend = (after.x - before.x) / 2
+    return f" C{before.x + bend:.1f},{before.y:.1f} {after.x - bend:.1f},{after.y:.1f} {after.x:.1f},{after.y:.1f}"
 
 
 def _marked(path: str, start: _Point, end: _Point, reference: Reference, *, side: int) -> str:
