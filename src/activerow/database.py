@@ -124,6 +124,7 @@ class Database:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._private_file: sqlite_engine.PrivateFile | None = None
         self._metadata: list[MetaData] = []
+        self._bases: list[type] = []
         self.scopes = Scopes()
         self.execution = Execution(self.scopes, self.new_unit, self._complete)
         _databases.add(self)
@@ -158,6 +159,8 @@ class Database:
     def bind(self, base: type) -> None:
         """Let the models of `base` use this database from now on."""
         setattr(base, BINDING, self)
+        if base not in self._bases:
+            self._bases.append(base)
         metadata = getattr(base, "metadata", None)
         if isinstance(metadata, MetaData) and metadata not in self._metadata:
             self._metadata.append(metadata)
@@ -166,6 +169,16 @@ class Database:
     def url(self) -> URL | None:
         """Where the database is, the driver included."""
         return self._url
+
+    @property
+    def bases(self) -> tuple[type, ...]:
+        """The declarative bases that are bound."""
+        return tuple(self._bases)
+
+    @property
+    def metadata(self) -> tuple[MetaData, ...]:
+        """The tables of the bound models, a `MetaData` for each base."""
+        return tuple(self._metadata)
 
     @property
     def dialect(self) -> str:

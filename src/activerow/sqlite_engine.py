@@ -22,6 +22,9 @@ from activerow.unit import unit_of
 BUSY_TIMEOUT = 5000
 """Milliseconds for which a statement waits for another connection's write lock."""
 
+PATIENT_TIMEOUT = 300_000
+"""The same while the schema is changed, for another process that is changing it."""
+
 
 def is_in_memory(url: URL) -> bool:
     """Whether the URL names no file."""
@@ -182,3 +185,17 @@ def connector(driver: str) -> Callable[..., Any]:
         return connection
 
     return connect
+
+
+def without_foreign_keys(connection: Connection) -> None:
+    """Check no references from the next transaction on: a table that others refer to can then be rebuilt."""
+    cursor = connection.connection.cursor()  # past `_before_statement`: inside a transaction the PRAGMA does nothing
+    cursor.execute("PRAGMA foreign_keys=OFF")
+    cursor.execute(f"PRAGMA busy_timeout={PATIENT_TIMEOUT}")
+    cursor.close()
+
+
+def begin_immediate(connection: Connection) -> None:
+    """Take the write lock for a transaction that was just begun, before it reads anything."""
+    connection.info.pop("activerow_begin", None)
+    connection.exec_driver_sql("BEGIN IMMEDIATE")

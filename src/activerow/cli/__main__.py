@@ -1,0 +1,5 @@
+"""`python -m activerow.cli`."""
+
+from activerow.cli import main
+
+main()

@@ -1,0 +1,98 @@
+"""Comparing models and database, and writing what differs into a revision."""
+
+import io
+from collections.abc import Callable, Sequence
+from contextlib import redirect_stdout
+from dataclasses import dataclass
+from typing import Any, cast
+
+from alembic.autogenerate import RevisionContext
+from alembic.operations import ops
+from alembic.runtime.migration import MigrationContext
+from alembic.script import Script
+from sqlalchemy import Connection
+
+from activerow.migrations.describing import described
+from activerow.migrations.findings import Finding, findings, rows_in
+from activerow.migrations.running import Runner
+
+Confirm = Callable[[Sequence[str], Sequence[Finding]], bool]
+"""Asked with the changes and what is dangerous about them; False writes nothing."""
+
+
+@dataclass(slots=True)
+class Comparison:
+    """How the models differ from a database.
+
+    Attributes:
+        changes: One line for each difference.
+        findings: What is dangerous about them.
+        revisions: Alembic's, ready to be written.
+    """
+
+    revisions: RevisionContext
+    changes: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
+
+    def write(self) -> Script | None:
+        """Write the revision file."""
+        return _write(self.revisions)
+
+
+def compare(connection: Connection, runner: Runner, message: str) -> Comparison:
+    """Compare the models with the connection's database."""
+
+    def look(context: MigrationContext, _revision: object, scripts: list[Any]) -> None:
+        changes = cast("ops.UpgradeOps", scripts[0].upgrade_ops)
+        for direction in (changes, scripts[0].downgrade_ops):
+            _leave_to_drop_table(direction)
+        comparison.changes = tuple(described(changes))
+        if comparison.changes:
+            server = cast("Connection", context.connection)
+            comparison.findings = tuple(findings(changes, server.dialect.name, rows_in(server)))
+
+    comparison = Comparison(_context(runner, message, autogenerate=True, directives=look))
+
+    def steps(heads: Any, context: MigrationContext) -> list[Any]:
+        comparison.revisions.run_autogenerate(heads, context)
+        return []
+
+    runner.run(connection, steps)
+    return comparison
+
+
+def _leave_to_drop_table(changes: Any) -> None:
+    """Drop no index of a table that goes as well: MySQL refuses where a foreign key needs it."""
+    gone = {(op.table_name, op.schema) for op in changes.ops if isinstance(op, ops.DropTableOp)}
+    for op in list(changes.ops):
+        if isinstance(op, ops.DropIndexOp) and (op.table_name, op.schema) in gone:
+            changes.ops.remove(op)
+        elif isinstance(op, ops.ModifyTableOps) and (op.table_name, op.schema) in gone:
+            op.ops = [inner for inner in op.ops if not isinstance(inner, ops.DropIndexOp)]
+            if not op.ops:
+                changes.ops.remove(op)
+
+
+def write_empty(runner: Runner, message: str) -> Script | None:
+    """Write a revision without changes."""
+    return _write(_context(runner, message, autogenerate=False))
+
+
+def _write(revisions: RevisionContext) -> Script | None:
+    with redirect_stdout(io.StringIO()):  # Alembic tells of each formatter, whether asked to be quiet or not
+        return next(iter(revisions.generate_scripts()), None)
+
+
+def _context(runner: Runner, message: str, *, autogenerate: bool, directives: Any = None) -> RevisionContext:
+    arguments = {
+        "message": message,
+        "autogenerate": autogenerate,
+        "sql": False,
+        "head": "head",
+        "splice": False,
+        "branch_label": None,
+        "version_path": None,
+        "rev_id": None,
+        "depends_on": None,
+    }
+    return RevisionContext(runner.config(), runner.script(), arguments, process_revision_directives=directives)

@@ -1,0 +1,134 @@
+"""What a migration folder's `env.py` calls: `run()`, whether our commands or plain `alembic` started it."""
+
+import asyncio
+import importlib
+import importlib.util
+from collections.abc import Mapping
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any, Final, cast
+
+from alembic import context
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import Connection, MetaData
+
+from activerow import sqlite_engine
+from activerow.database import Database
+from activerow.migrations import progress
+from activerow.migrations.comparing import comparison
+from activerow.migrations.connecting import connection_of
+from activerow.migrations.errors import MigrationError
+from activerow.migrations.project import find_project
+
+CONNECTION: Final = "activerow_connection"
+DATABASE: Final = "activerow_database"
+OPTIONS: Final = "activerow_options"
+
+
+def run(name: str | None = None) -> None:
+    """Do what Alembic was asked for, on the database of the project.
+
+    Args:
+        name: Which database, where `[tool.activerow]` names several.
+
+    Raises:
+        ProjectError: The project's settings are missing or wrong.
+        MigrationError: A revision could not be applied.
+    """
+    config = context.config
+    database = cast("Database | None", config.attributes.get(DATABASE))
+    if database is None:
+        database = find_project(Path(config.get_alembic_option("script_location", ".")), name).load()
+    if context.is_offline_mode():
+        _write_sql(config, database)
+    elif CONNECTION in config.attributes:
+        migrate(config.attributes[CONNECTION], config, database)
+    else:
+        asyncio.run(_connect_and_migrate(config, database))
+
+
+async def _connect_and_migrate(config: Config, database: Database) -> None:
+    try:
+        async with connection_of(database) as connection:
+            await connection.run_sync(migrate, config, database)
+    finally:
+        await database.dispose()
+
+
+def migrate(connection: Connection, config: Config, database: Database) -> None:
+    """Run the work that Alembic has prepared, in the transactions that the server's kind allows.
+
+    SQLite: all in one, which is also the lock against other processes. PostgreSQL: one for each revision. MySQL and
+    MariaDB commit each change of the schema by themselves; how far a revision came is written down.
+    """
+    dialect = connection.dialect.name
+    sqlite = dialect == "sqlite"
+    if sqlite:
+        sqlite_engine.without_foreign_keys(connection)
+    with connection.begin() if sqlite else nullcontext():
+        if sqlite:
+            sqlite_engine.begin_immediate(connection)
+        context.configure(
+            connection=connection,
+            transaction_per_migration=not sqlite,
+            **_options(config, database, dialect),
+        )
+        if dialect in {"mysql", "mariadb"}:
+            progress.Progress.follow(context.get_context(), connection)
+        with context.begin_transaction():
+            context.run_migrations()
+        if sqlite:
+            _check_foreign_keys(connection)
+
+
+def _options(config: Config, database: Database, dialect: str) -> dict[str, Any]:
+    _synchronize_enums(dialect)
+    given = cast("Mapping[str, Any]", config.attributes.get(OPTIONS, {}))
+    return {
+        "target_metadata": _target(database.metadata),
+        **comparison(dialect),
+        "user_module_prefix": None,
+        **given,
+    }
+
+
+def _target(metadata: tuple[MetaData, ...]) -> Any:
+    return metadata[0] if len(metadata) == 1 else list(metadata)
+
+
+def _synchronize_enums(dialect: str) -> None:
+    """PostgreSQL's enum types are objects of their own, which Alembic alone does not compare."""
+    if dialect == "postgresql" and importlib.util.find_spec("alembic_postgresql_enum") is not None:
+        importlib.import_module("alembic_postgresql_enum")
+
+
+def _write_sql(config: Config, database: Database) -> None:
+    url = database.url
+    dialect = database.dialect
+    context.configure(
+        url=url,
+        dialect_name=None if url is not None else dialect,
+        literal_binds=True,
+        dialect_opts={"paramstyle": "named"},
+        transactional_ddl=dialect != "mysql",
+        **_options(config, database, dialect),
+    )
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+def _check_foreign_keys(connection: Connection) -> None:
+    """SQLite checks no references while tables are rebuilt: what was broken meanwhile is refused at the end."""
+    broken = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
+    if broken:
+        tables = ", ".join(sorted({f"{row[0]} -> {row[2]}" for row in broken}))
+        raise MigrationError(
+            f"{len(broken)} row(s) refer to rows that are not there ({tables}); nothing was changed."
+            " Repair them in the revision, before its end"
+        )
+
+
+def migration_context(connection: Connection) -> MigrationContext:
+    """Alembic's own view of a connection, to ask for the current revision."""
+    return MigrationContext.configure(connection)

@@ -1,0 +1,110 @@
+"""What can go wrong with migrations.
+
+```
+UsageError
+├── ProjectError                pyproject.toml, the database or the models cannot be found or imported
+└── MigrationError              a revision cannot be written or applied
+    ├── UnknownRevisionError    there is no such revision
+    ├── UnknownSchemaError      the database has tables, no version, and is none of the revisions
+    ├── UnfinishedMigrationError    a revision stopped half way on a server without transactional DDL
+    └── MigrationLockError      somebody else is migrating, for too long
+```
+"""
+
+from collections.abc import Sequence
+
+from activerow.errors import UsageError
+
+
+class ProjectError(UsageError):
+    """The project's settings for migrations are missing or wrong."""
+
+    code = "project_error"
+
+
+class MigrationError(UsageError):
+    """A revision cannot be written or applied."""
+
+    code = "migration_error"
+
+
+class UnknownRevisionError(MigrationError):
+    """There is no such revision.
+
+    Attributes:
+        revision: What was asked for.
+        known: The revisions there are, newest first.
+    """
+
+    code = "unknown_revision"
+
+    def __init__(self, revision: str, known: Sequence[str] = ()) -> None:
+        super().__init__(revision, tuple(known))
+        self.revision, self.known = revision, tuple(known)
+
+    def __str__(self) -> str:
+        shown = ", ".join(self.known[:10]) or "none yet"
+        return (
+            f"there is no revision {self.revision!r}; there are: {shown}."
+            f" 'head', 'base', '+1' and '-1' are understood as well"
+        )
+
+
+class UnknownSchemaError(MigrationError):
+    """The database has tables and no version, and looks like none of the revisions.
+
+    Attributes:
+        differences: How it differs from the models, one line each.
+    """
+
+    code = "unknown_schema"
+
+    def __init__(self, differences: Sequence[str] = ()) -> None:
+        super().__init__(tuple(differences))
+        self.differences = tuple(differences)
+
+    def __str__(self) -> str:
+        lines = "".join(f"\n  {difference}" for difference in self.differences)
+        return (
+            "the database has tables that no migration made, and they are those of no revision; differences from the"
+            f" models:{lines}\n"
+            "Bring it to the state of a revision and `stamp` that one, or start with an empty database"
+        )
+
+
+class UnfinishedMigrationError(MigrationError):
+    """A revision stopped half way, and was changed since, so that it cannot be continued.
+
+    Attributes:
+        revision: The revision.
+        done: How many of its statements the server has executed.
+    """
+
+    code = "unfinished_migration"
+
+    def __init__(self, revision: str, done: int) -> None:
+        super().__init__(revision, done)
+        self.revision, self.done = revision, done
+
+    def __str__(self) -> str:
+        return (
+            f"revision {self.revision} stopped after {self.done} statement(s), and these statements are others now:"
+            " undo by hand what they did, delete the row of activerow_migration_progress, and upgrade again"
+        )
+
+
+class MigrationLockError(MigrationError):
+    """Somebody else is migrating the database, and took longer than we wait.
+
+    Attributes:
+        seconds: How long was waited.
+    """
+
+    code = "migration_lock"
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(seconds)
+        self.seconds = seconds
+
+    def __str__(self) -> str:
+        return f"another process is migrating this database; waited {self.seconds:g} s. Try again when it is done"

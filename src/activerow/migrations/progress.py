@@ -1,0 +1,120 @@
+"""Going on after a revision that stopped half way, on servers that cannot undo schema changes (MySQL, MariaDB).
+
+Each statement that a revision's operations have sent is counted in the table `activerow_migration_progress`, with a
+digest of its text. After a failure the next upgrade passes over what is done. What a revision sends through
+`op.get_bind()` is not counted, and runs again.
+"""
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from alembic.runtime.migration import MigrationContext, RevisionStep
+from sqlalchemy import Column, Connection, Integer, MetaData, String, Table, inspect, select
+
+from activerow.migrations.errors import UnfinishedMigrationError
+
+TABLE: Final = Table(
+    "activerow_migration_progress",
+    MetaData(),
+    Column("revision", String(32), primary_key=True),
+    Column("done", Integer, nullable=False),
+    Column("digest", String(64), nullable=False),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """A revision that stopped half way.
+
+    Attributes:
+        revision: The revision.
+        done: How many of its statements the server has executed.
+        digest: Of those statements' texts.
+    """
+
+    revision: str
+    done: int
+    digest: str
+
+
+def unfinished(connection: Connection) -> Unfinished | None:
+    """The revision that stopped half way, if there is one."""
+    if not inspect(connection).has_table(TABLE.name):
+        return None
+    row = connection.execute(select(TABLE)).first()
+    return Unfinished(*row) if row is not None else None
+
+
+class Progress:
+    """Counts the statements of each revision, and passes over those of an earlier attempt."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._before = unfinished(connection)
+        self._revision: str | None = None
+        self._done = 0
+        self._digest = ""
+
+    @classmethod
+    def follow(cls, context: MigrationContext, connection: Connection) -> None:
+        """Count from now on what the revisions of `context` send."""
+        progress = cls(connection)
+        internals: Any = context
+        steps, execute = internals._migrations_fn, internals.impl._exec
+
+        def counted(heads: Any, migration_context: MigrationContext) -> Iterator[Any]:
+            yield from progress._each(steps(heads, migration_context))
+
+        def send(construct: Any, *args: Any, **options: Any) -> Any:
+            return progress._send(execute, construct, *args, **options)
+
+        internals._migrations_fn, internals.impl._exec = counted, send
+
+    def _each(self, steps: Iterable[Any]) -> Iterator[Any]:
+        for step in steps:
+            if isinstance(step, RevisionStep):
+                self._revision, self._done, self._digest = _name_of(step), 0, ""
+                yield step
+                self._finish()
+            else:
+                yield step
+
+    def _send(self, execute: Any, construct: Any, *args: Any, **options: Any) -> Any:
+        if self._revision is None:
+            return execute(construct, *args, **options)
+        text = str(construct if isinstance(construct, str) else construct.compile(dialect=self._connection.dialect))
+        digest = hashlib.sha256(f"{self._digest}\n{text}".encode()).hexdigest()
+        before = self._before if self._before and self._before.revision == self._revision else None
+        is_done = before is not None and self._done < before.done
+        result = None if is_done else execute(construct, *args, **options)
+        self._done, self._digest = self._done + 1, digest
+        if before is not None and self._done == before.done and digest != before.digest:
+            raise UnfinishedMigrationError(before.revision, before.done)
+        if not is_done:
+            self._note()
+        return result
+
+    def _note(self) -> None:
+        if not self._connection.dialect.has_table(self._connection, TABLE.name):
+            TABLE.create(self._connection)
+        self._connection.execute(TABLE.delete())
+        values = {"revision": self._revision, "done": self._done, "digest": self._digest}
+        self._connection.execute(TABLE.insert().values(values))
+        self._commit()
+
+    def _finish(self) -> None:
+        if self._done:
+            self._connection.execute(TABLE.delete())
+            self._commit()
+        self._revision, self._before = None, None
+
+    def _commit(self) -> None:
+        # Schema changes have committed already; the data that a statement wrote must not be ahead of the count.
+        self._connection.exec_driver_sql("COMMIT")
+
+
+def _name_of(step: Any) -> str:
+    """The revision, with its direction: going down half way is not going up half way."""
+    return f"{'+' if step.is_upgrade else '-'}{step.info.up_revision_id}"

@@ -1,0 +1,160 @@
+"""What `[tool.activerow]` of a `pyproject.toml` says: where the database object, the models and the migrations are.
+
+```toml
+[tool.activerow]
+database = "shop.models:db"        # module and name of the Database
+models = ["shop.models"]           # modules that are imported before anything is compared
+migrations = "migrations"          # the folder, from the file's own; this is the default
+path = ["src"]                     # folders to import from, besides the file's own
+```
+
+Several databases have a table each, `[tool.activerow.databases.orders]`, and a name.
+"""
+
+import importlib
+import sys
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, cast
+
+from activerow.database import Database
+from activerow.migrations.errors import ProjectError
+
+DEFAULT: Final = "default"
+_KEYS: Final = frozenset({"database", "models", "migrations", "path"})
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """One database of a project.
+
+    Attributes:
+        name: Its name; `default` where the project has one database.
+        database: Module and name of the Database, `package.module:db`.
+        models: Modules to import before comparing.
+        folder: The migration folder.
+        path: Folders to import from.
+    """
+
+    name: str
+    database: str
+    models: tuple[str, ...]
+    folder: Path
+    path: tuple[Path, ...] = ()
+
+    def load(self) -> Database:
+        """The project's Database, with the models imported.
+
+        Raises:
+            ProjectError: A module cannot be imported, or has no such Database.
+        """
+        for folder in reversed(self.path):
+            if str(folder) not in sys.path:
+                sys.path.insert(0, str(folder))
+        module, _, name = self.database.partition(":")
+        database = import_module(module, "database")
+        for part in name.split("."):
+            database = getattr(database, part, None)
+        if not isinstance(database, Database):
+            raise ProjectError(
+                f"[tool.activerow] database: {self.database!r} is no Database; write 'module:name' of one"
+            )
+        for model in self.models:
+            import_module(model, "models")
+        self._locate(database)
+        return database
+
+    def _locate(self, database: Database) -> None:
+        """Let a relative SQLite path count from the project's folder, wherever the command was called."""
+        url = database.url
+        name = url.database if url is not None and url.get_backend_name() == "sqlite" else None
+        if url is not None and name and name != ":memory:" and not name.startswith("file:") and self.path:
+            database.configure(url.set(database=str(self.path[0] / name)))
+
+
+def import_module(name: str, setting: str) -> Any:
+    """The module of that name.
+
+    Raises:
+        ProjectError: It does not exist, or fails when it is imported.
+    """
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        missing = error.name or name
+        own = name == missing or name.startswith(f"{missing}.")
+        cure = "add its folder to [tool.activerow] path, or install the project" if own else "install it"
+        raise ProjectError(f"[tool.activerow] {setting}: module {missing!r} was not found; {cure}") from error
+    except Exception as error:
+        raise ProjectError(f"[tool.activerow] {setting}: importing {name!r} failed: {error!r}") from error
+
+
+def find_projects(start: Path) -> dict[str, Project]:
+    """The databases that the nearest `pyproject.toml` with `[tool.activerow]` names, upwards from `start`.
+
+    Raises:
+        ProjectError: There is none, or it is not right.
+    """
+    start = start.resolve()
+    for folder in (start, *start.parents):
+        file = folder / "pyproject.toml"
+        settings = _settings(file) if file.is_file() else None
+        if settings is not None:
+            return dict(_projects(file, settings))
+    raise ProjectError(
+        f"no pyproject.toml with [tool.activerow] from {start} upwards; `activerow init` writes one, or give"
+        " --database and --models"
+    )
+
+
+def find_project(start: Path, name: str | None = None) -> Project:
+    """One of the databases, the only one where no name is given.
+
+    Raises:
+        ProjectError: There is no such database, or none was chosen.
+    """
+    projects = find_projects(start)
+    if name is None and len(projects) == 1:
+        return next(iter(projects.values()))
+    known = ", ".join(sorted(projects))
+    if name is None:
+        raise ProjectError(f"this project has several databases: {known}; say which one with --name")
+    if name not in projects:
+        raise ProjectError(f"[tool.activerow] has no database {name!r}; there are: {known}")
+    return projects[name]
+
+
+def _settings(file: Path) -> Mapping[str, Any] | None:
+    try:
+        content = tomllib.loads(file.read_text("utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise ProjectError(f"{file} is not valid TOML: {error}") from error
+    return cast("Mapping[str, Any] | None", content.get("tool", {}).get("activerow"))
+
+
+def _projects(file: Path, settings: Mapping[str, Any]) -> Iterable[tuple[str, Project]]:
+    common = {key: value for key, value in settings.items() if key != "databases"}
+    several = cast("Mapping[str, Mapping[str, Any]]", settings.get("databases", {}))
+    if not several:
+        yield DEFAULT, _project(file, DEFAULT, common)
+    for name, own in several.items():
+        yield name, _project(file, name, {"migrations": f"migrations/{name}", **common, **own})
+
+
+def _project(file: Path, name: str, settings: Mapping[str, Any]) -> Project:
+    where = f"{file}: [tool.activerow]"
+    unknown = settings.keys() - _KEYS
+    if unknown:
+        raise ProjectError(f"{where} has no setting {sorted(unknown)[0]!r}; there are: {', '.join(sorted(_KEYS))}")
+    database = settings.get("database")
+    if not isinstance(database, str) or ":" not in database:
+        raise ProjectError(f"{where} needs database = 'package.module:db', the module and name of the Database")
+    models, path = settings.get("models", ()), settings.get("path", ())
+    for key, value in (("models", models), ("path", path)):
+        if isinstance(value, str) or not all(isinstance(entry, str) for entry in value):
+            raise ProjectError(f"{where} {key} must be a list of texts")
+    root = file.parent
+    folder = root / str(settings.get("migrations", "migrations"))
+    return Project(name, database, tuple(models), folder, (root, *(root / entry for entry in path)))

@@ -1,0 +1,45 @@
+"""What a schema looks like, in terms that every backend shares: to tell which revision made it."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import Connection, inspect
+
+from activerow.migrations.progress import TABLE
+
+_NOT_OURS: Final = frozenset({"alembic_version", TABLE.name})
+
+
+@dataclass(frozen=True, slots=True)
+class TableShape:
+    """One table: its columns with whether they take NULL, its keys, and what it refers to."""
+
+    columns: frozenset[tuple[str, bool]]
+    primary_key: tuple[str, ...]
+    unique: frozenset[frozenset[str]]
+    references: frozenset[tuple[tuple[str, ...], str, tuple[str, ...]]]
+
+
+Shape = dict[str, TableShape]
+
+
+def shape_of(connection: Connection) -> Shape:
+    """The tables of the connection's default schema, without those of the migrations themselves."""
+    inspector = inspect(connection)
+    return {name: _table(inspector, name) for name in inspector.get_table_names() if name not in _NOT_OURS}
+
+
+def _table(inspector: Any, name: str) -> TableShape:
+    primary_key = tuple(inspector.get_pk_constraint(name)["constrained_columns"])
+    columns = {
+        (column["name"], bool(column["nullable"]) and column["name"] not in primary_key)
+        for column in inspector.get_columns(name)
+    }
+    indexes = [index["column_names"] for index in inspector.get_indexes(name) if index.get("unique")]
+    constraints = [constraint["column_names"] for constraint in inspector.get_unique_constraints(name)]
+    unique = {frozenset(names) for names in (*indexes, *constraints) if names and None not in names}
+    references = {
+        (tuple(key["constrained_columns"]), key["referred_table"], tuple(key["referred_columns"]))
+        for key in inspector.get_foreign_keys(name)
+    }
+    return TableShape(frozenset(columns), primary_key, frozenset(unique), frozenset(references))
