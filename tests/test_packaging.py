@@ -72,7 +72,7 @@ def test_importing_the_library_imports_no_framework() -> None:
 
 
 def test_the_folder_of_the_library_has_no_stray_files() -> None:
-    """Everything under src is Python or the marker of typed packages."""
+    """Everything under src is Python, the marker of typed packages, or what `init --app` writes."""
     files = (path for path in Path(PROJECT, "src").rglob("*") if path.is_file() and "__pycache__" not in path.parts)
 
-    assert {path.suffix for path in files} <= {".py", ".typed"}
+    assert {path.suffix for path in files} <= {".py", ".typed", ".tmpl"}
