@@ -22,6 +22,7 @@ from notification.openapi import DocumentedAPI
 from notification.passwords import Passwords
 from notification.problems import Problems, Row
 from notification.routes import auth, service, users
+from notification.schema import MIGRATIONS, configure
 from notification.settings import Settings
 from notification.tokens import Tokens
 
@@ -69,15 +70,9 @@ ANSWERS: Final[Mapping[str, Row]] = MappingProxyType(
 def create_app(settings: Settings | None = None) -> FastAPI:
     """The service for these settings, by default those of the environment. Nothing is opened before its lifespan."""
     settings = settings or Settings()
-    db.configure(
-        settings.database_url,
-        pool_size=settings.db_pool_size,
-        max_overflow=settings.db_max_overflow,
-        pool_recycle=settings.db_pool_recycle,
-        engine_options={"hide_parameters": True},
-    )
+    configure(settings)
     problems = Problems(ANSWERS)
-    app = DocumentedAPI(title="Notification API", version="0.1.0", lifespan=_with_tables)
+    app = DocumentedAPI(title="Notification API", version="0.1.0", lifespan=_migrated)
     app.problems = problems
     app.state.services = Services(
         Passwords(), Tokens(settings.jwt_secret.get_secret_value(), settings.access_token_minutes)
@@ -113,8 +108,8 @@ def _surround(app: FastAPI, problems: Problems, settings: Settings) -> None:
 
 
 @asynccontextmanager
-async def _with_tables(_: FastAPI) -> AsyncGenerator[None]:
-    await db.create_all()
+async def _migrated(_: FastAPI) -> AsyncGenerator[None]:
+    await MIGRATIONS.upgrade()
     yield
 
 

@@ -2,7 +2,7 @@
 
 ```toml
 [tool.activerow]
-database = "shop.models:db"        # module and name of the Database
+database = "shop.models:db"        # module and name of the Database, or of a function that gives it
 models = ["shop.models"]           # modules that are imported before anything is compared
 migrations = "migrations"          # the folder, from the file's own; this is the default
 path = ["src"]                     # folders to import from, besides the file's own
@@ -57,9 +57,11 @@ class Project:
         database = import_module(module, "database")
         for part in name.split("."):
             database = getattr(database, part, None)
+        if callable(database):
+            database = database()
         if not isinstance(database, Database):
             raise ProjectError(
-                f"[tool.activerow] database: {self.database!r} is no Database; write 'module:name' of one"
+                f"[tool.activerow] database: {self.database!r} is neither a Database nor a function that gives one"
             )
         for model in self.models:
             import_module(model, "models")

@@ -124,7 +124,7 @@ def _sample(kind: TypeEngine[Any]) -> Any:
     if isinstance(kind, Numeric):
         return decimal.Decimal(1)
     if isinstance(kind, String):
-        return "x"
+        return "1"  # which is JSON, too: MariaDB checks its JSON columns, and reflects them as texts
     if isinstance(kind, DateTime) and kind.timezone:
         return _MOMENT.replace(tzinfo=datetime.UTC)
     return next((value for known, value in _SAMPLES if isinstance(kind, known)), None)

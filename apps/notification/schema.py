@@ -1,0 +1,28 @@
+"""The tables' history: which revisions there are, and the database they are for."""
+
+from pathlib import Path
+from typing import Final
+
+from activerow import Database
+from activerow.migrations import Migrations
+from notification.models import db
+from notification.settings import Settings
+
+MIGRATIONS: Final = Migrations(db, Path(__file__).parent / "migrations", ("notification.models",), "notification")
+
+
+def configure(settings: Settings) -> Database:
+    """Tell the database where its data is, and how to reach it."""
+    db.configure(
+        settings.database_url,
+        pool_size=settings.db_pool_size,
+        max_overflow=settings.db_max_overflow,
+        pool_recycle=settings.db_pool_recycle,
+        engine_options={"hide_parameters": True},
+    )
+    return db
+
+
+def database() -> Database:
+    """The database of the environment's settings: for the command `activerow`."""
+    return configure(Settings())
