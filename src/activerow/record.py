@@ -112,7 +112,10 @@ def _adopt(mapper: Mapper[Any], cls: type) -> None:
 
 
 @event.listens_for(ActiveRecord, "mapper_configured", propagate=True)
-def _guard(mapper: Mapper[Any], cls: type) -> None:
-    _refuse_reserved(cls, set(mapper.relationships.keys()))  # a `backref` of another model comes late
+def _guard(mapper: Mapper[Any], _class: type) -> None:
+    for relation in mapper.relationships:
+        target = relation.mapper
+        if issubclass(target.class_, ActiveRecord):  # a `backref` comes late
+            _refuse_reserved(target.class_, set(target.relationships.keys()))
     install_guard(mapper)
     keep_contents(mapper)
