@@ -69,6 +69,10 @@ class Point:
     y: int
 
 
+def _linked(tag: "Tag") -> "Link":
+    return Link(tag=tag)
+
+
 class Node(Base):
     """A tree of nodes with attributes of every kind."""
 
@@ -90,7 +94,7 @@ class Node(Base):
     parent: Mapped[Optional["Node"]] = relationship(back_populates="children", remote_side="Node.id")
     children: Mapped[list["Node"]] = relationship(back_populates="parent")
     links: Mapped[list["Link"]] = relationship(back_populates="node", cascade="all, delete-orphan")
-    tags: AssociationProxy[list["Tag"]] = association_proxy("links", "tag", creator=lambda tag: Link(tag=tag))
+    tags: AssociationProxy[list["Tag"]] = association_proxy("links", "tag", creator=_linked)
 
     @hybrid_property
     def label(self) -> str:

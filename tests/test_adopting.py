@@ -363,7 +363,7 @@ def test_a_back_reference_cannot_hide_a_method() -> None:
         __tablename__ = "parents"
         id: Mapped[int] = mapped_column(primary_key=True)
 
-    class Child(Base):
+    class Child(Base):  # pyright: ignore[reportUnusedClass]  # what it adds to the other counts
         __tablename__ = "children"
         id: Mapped[int] = mapped_column(primary_key=True)
         parent_id: Mapped[int] = mapped_column(ForeignKey("parents.id"))
