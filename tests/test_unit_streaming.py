@@ -7,11 +7,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import selectinload
 
 from activerow import Database
-from activerow.errors import ScopeClosedError, TransactionBrokenError, UniqueViolationError
+from activerow.errors import ScopeClosedError, TransactionBrokenError, UniqueViolationError, UsageError
 from tests.backends.active import MakeDatabase
 from tests.units import Base, Post, User, held
 
-pytestmark = pytest.mark.backends("sqlite", "postgresql")
+interleaved = pytest.mark.backends("sqlite", "postgresql")
 """On MySQL a connection that streams can do nothing else."""
 
 PIECES = select(User).order_by(User.id).execution_options(yield_per=5)
@@ -26,6 +26,7 @@ async def db(make_database: MakeDatabase) -> Database:
     return db
 
 
+@interleaved
 async def test_tasks_write_between_the_pieces(db: Database) -> None:
     """A fetch and a call of another task take turns; neither meets the other half done."""
     seen: list[int] = []
@@ -47,6 +48,7 @@ async def test_tasks_write_between_the_pieces(db: Database) -> None:
     assert await User.query().count() == 50
 
 
+@interleaved
 async def test_every_way_to_read_a_stream(db: Database) -> None:
     """Rows, pieces, one value, the rest, and closing in the middle."""
     async with db.transaction() as session:
@@ -64,6 +66,7 @@ async def test_every_way_to_read_a_stream(db: Database) -> None:
     assert (parts, len(rest)) == ([20, 10], 28)
 
 
+@interleaved
 async def test_a_stream_ends_with_its_unit(db: Database) -> None:
     """What is read afterwards is refused, and no connection stays behind."""
     async with db.transaction() as session:
@@ -78,6 +81,7 @@ async def test_a_stream_ends_with_its_unit(db: Database) -> None:
     assert held(db) == 0
 
 
+@interleaved
 async def test_a_stream_of_a_broken_unit_is_refused(db: Database) -> None:
     """Its transaction is gone; the error is the first one."""
     with pytest.raises(TransactionBrokenError) as caught:
@@ -88,3 +92,28 @@ async def test_a_stream_of_a_broken_unit_is_refused(db: Database) -> None:
             await result.fetchmany(2)
 
     assert isinstance(caught.value.first_error, UniqueViolationError)
+
+
+@pytest.mark.backends("mysql")
+@pytest.mark.filterwarnings("ignore:Previous unbuffered result:UserWarning")  # of the ROLLBACK, which throws it away
+async def test_an_open_stream_refuses_other_statements(db: Database) -> None:
+    """On MySQL the rest of the rows would be thrown away without a word."""
+    with pytest.raises(UsageError, match="a stream is open in this unit, and on MySQL"):
+        async with db.transaction() as session:
+            async for user in await session.stream_scalars(PIECES):
+                await user.update(name="x")
+
+    assert not await User.filter_by(name="x").exists()
+
+
+@pytest.mark.backends("mysql")
+async def test_a_stream_that_was_read_or_closed_refuses_nothing(db: Database) -> None:
+    """The connection is free again."""
+    async with db.transaction() as session:
+        users = [user async for user in await session.stream_scalars(PIECES)]
+        await users[0].update(name="x")
+        result = await session.stream_scalars(PIECES)
+        await result.close()
+        await users[1].update(name="x")
+
+    assert await User.filter_by(name="x").count() == 2

@@ -3,11 +3,14 @@
 from functools import partial
 from typing import Any, Final
 
+from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncResult
 from sqlalchemy.util.concurrency import await_, greenlet_spawn, in_greenlet
 
+from activerow.errors import UsageError
 from activerow.unit.unit import Unit
 
+_READ_TO_THE_END_FIRST: Final = frozenset({"mysql", "mariadb"})
 _streamed: Final[dict[type[Any], type[Any]]] = {}
 
 
@@ -17,7 +20,23 @@ def share(result: AsyncResult[Any], unit: Unit) -> AsyncResult[Any]:
     real = internals._real_result
     real.__class__ = _streamed_class(real.__class__)
     real.unit = unit
+    raw = getattr(real, "raw", real)
+    if raw.dialect.name in _READ_TO_THE_END_FIRST and not raw._soft_closed:
+        _refuse_others(raw)
     return result
+
+
+def _refuse_others(raw: Any) -> None:
+    """Refuse other statements while the result is open: the driver would throw the rest of it away."""
+
+    def refuse(*_: object) -> None:
+        if not raw._soft_closed:
+            raise UsageError(
+                "a stream is open in this unit, and on MySQL its connection can do nothing else: read the stream to its"
+                " end or close() it first, or do the other work in db.transaction(independent=True)"
+            )
+
+    event.listen(raw.connection, "before_cursor_execute", refuse)
 
 
 def _streamed_class(kind: type[Any]) -> type[Any]:
