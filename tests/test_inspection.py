@@ -4,11 +4,11 @@ from datetime import datetime
 
 import pytest
 from sqlalchemy import Computed, Enum, ForeignKey, Index, String, UniqueConstraint, func, select, text
-from sqlalchemy.exc import NoInspectionAvailable
 from sqlalchemy.ext.associationproxy import AssociationProxy, association_proxy
 from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import DeclarativeBase, Mapped, column_property, composite, mapped_column, relationship, synonym
 
+from activerow.errors import UsageError
 from activerow.inspection import (
     attribute_for_column,
     fields_of,
@@ -168,8 +168,8 @@ def test_answers_are_remembered() -> None:
 
 
 def test_a_class_that_is_not_mapped_is_refused() -> None:
-    """The mapper is SQLAlchemy's, and so is the error."""
-    with pytest.raises(NoInspectionAvailable):
+    """The error says what a model needs."""
+    with pytest.raises(UsageError, match="Point is not mapped to a table: give it a __tablename__"):
         fields_of(Point)
 
 

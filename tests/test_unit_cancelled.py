@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy.exc import IntegrityError
 
 from activerow import Database
-from activerow.errors import TransactionBrokenError
+from activerow.errors import TransactionBrokenError, UniqueViolationError
 from tests.backends.active import MakeDatabase
 from tests.backends.plugin import OtherConnection
 from tests.units import Base, Cancelled, Statements, User, cancelled_everywhere, emails, held, on
@@ -46,6 +46,28 @@ async def test_a_cancelled_create(db: Database, other_connection: OtherConnectio
     await cancelled_everywhere(work, check, late=late, times=times)
 
     assert set(kept) <= set(await emails(other_connection))
+
+
+@MANNERS
+async def test_a_cancelled_failure(db: Database, late: bool, times: int) -> None:
+    """A task that is cancelled while a refused INSERT is being undone is cancelled, whatever the driver says to it."""
+    await User.create(email="taken@example.com")
+
+    async def work(_number: int) -> None:
+        async with db.transaction():
+            try:
+                async with db.transaction():
+                    await User.create(email="taken@example.com")
+            except UniqueViolationError:
+                return
+
+    async def check(_number: int, _cancelled: bool) -> None:
+        await User.filter_by(email="nobody").exists()
+        assert held(db) == 0
+
+    moments = await cancelled_everywhere(work, check, late=late, times=times)
+
+    assert moments > 3
 
 
 @MANNERS

@@ -23,7 +23,7 @@ from sqlalchemy.orm.base import LoaderCallableStatus
 
 from activerow.errors import SessionConflictError, UsageError
 from activerow.rewind import RewindingSession
-from activerow.strangers import AS_FLUSHED, attach, forget_back_reference, leave
+from activerow.strangers import AS_FLUSHED, attach, forget_back_reference, leave, queried_relations
 from activerow.unit import Kind, UnitSyncSession
 
 _appended: "WeakKeyDictionary[InstanceState[Any], list[object]]" = WeakKeyDictionary()
@@ -83,7 +83,8 @@ def link(row: object, name: str, value: object) -> bool:
     Says whether it did; otherwise the value has to be added as SQLAlchemy does it.
     """
     state: InstanceState[Any] = inspect(row)
-    if state.mapper.relationships[name].secondary is None or not is_settled(value):
+    keeps_members = name not in queried_relations(state.mapper)
+    if state.mapper.relationships[name].secondary is None or not keeps_members or not is_settled(value):
         return False
     internals: Any = state
     if state.key is None and name not in state.dict:

@@ -26,8 +26,8 @@ def delete_row(session: Session, row: object) -> None:
 def _forget_deleted_members(state: InstanceState[Any]) -> None:
     """Have collections that still hold deleted rows read again: what the database holds decides what goes along."""
     for name in state.dict.keys() & state.mapper.relationships.keys() - state.committed_state.keys():
-        members = state.dict[name]
-        if state.mapper.relationships[name].uselist and any(inspect(m).was_deleted for m in members._sa_adapter):
+        members = getattr(state.dict[name], "_sa_adapter", ())
+        if any(inspect(member, raiseerr=True).was_deleted for member in members):
             del state.dict[name]
 
 

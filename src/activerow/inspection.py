@@ -14,6 +14,8 @@ from sqlalchemy.ext.hybrid import HybridExtensionType, hybrid_property
 from sqlalchemy.orm import CompositeProperty, Mapper, SynonymProperty, registry
 from sqlalchemy.orm.exc import UnmappedColumnError
 
+from activerow.errors import UsageError
+
 CREATED_AT: Final = "created_at"
 """The one column besides the primary key that belongs to the INSERT alone."""
 
@@ -51,9 +53,15 @@ def mapper_of(model: type) -> Mapper[Any]:
     """The configured mapper of a model.
 
     Raises:
-        sqlalchemy.exc.NoInspectionAvailable: The class is not mapped.
+        UsageError: The class is not mapped.
     """
-    return cast("Mapper[Any]", inspect(model, raiseerr=True))
+    mapper = cast("Mapper[Any] | None", inspect(model, raiseerr=False))
+    if mapper is None:
+        raise UsageError(
+            f"{model.__name__} is not mapped to a table: give it a __tablename__ and a primary key"
+            " (table=True for a SQLModel), or ask one of its subclasses"
+        )
+    return mapper
 
 
 def fields_of(model: type) -> Fields:

@@ -25,6 +25,8 @@ class _FieldsOfTheModel:
     """`Model.fields`: computed for the class it is read from."""
 
     def __get__(self, _instance: object, owner: type) -> Fields:
+        if mapped(owner, raiseerr=False) is None:
+            raise AttributeError(f"{owner.__name__} is not mapped to a table, and has no fields")
         return fields_of(owner)
 
 
@@ -43,22 +45,19 @@ class ActiveRecord(Reading, Writing):
             ReservedNameError: A mapped attribute would hide a method, or a keyword of one.
         """
         _refuse_reserved(cls, _declared(cls))
-        has_repr = "__repr__" in cls.__dict__
+        if "__repr__" not in cls.__dict__:
+            # Or a dataclass, made here or later, gets one that reads every relation, loaded or not.
+            type.__setattr__(cls, "__repr__", cls.__repr__)
         super().__init_subclass__(**options)
-        if not has_repr and "__repr__" in cls.__dict__:
-            del cls.__repr__  # a dataclass's would read every relation, loaded or not
         known = cls.__dict__.get("registry")
-        if isinstance(known, registry):
-            remember_registry(known)
-            if str not in known.type_annotation_map:
-                known.update_type_annotation_map({str: MYSQL_STRING})
-        mapper = cls.__dict__.get("__mapper__")
-        if mapper is not None:
-            _refuse_reserved(cls, set(mapper.all_orm_descriptors.keys()))
+        if isinstance(known, registry) and str not in known.type_annotation_map:
+            known.update_type_annotation_map({str: MYSQL_STRING})
 
     def __repr__(self) -> str:
         """`<User id=1>`, or `<User new>` before the INSERT; needs no session and shows no other column unasked."""
-        state: InstanceState[Any] = mapped(self)
+        state: InstanceState[Any] | None = mapped(self, raiseerr=False)
+        if state is None:
+            return super().__repr__()  # a schema, say, that inherits from a SQLModel base
         parts: list[str] = []
         if state.key is None:
             parts.append("new")
@@ -100,13 +99,23 @@ def _refuse_reserved(cls: type, names: set[str]) -> None:
 
 
 @event.listens_for(ActiveRecord, "after_mapper_constructed", propagate=True)
-def _read_back(mapper: Mapper[Any], _class: type) -> None:
-    """Have server-computed values read back with every write, so that reading them is never hidden I/O."""
+def _adopt(mapper: Mapper[Any], cls: type) -> None:
+    """Take a model in, however it is mapped; what the server computes is read back, or reading it would be hidden I/O.
+
+    Raises:
+        ReservedNameError: A mapped attribute would hide a method, or a keyword of one.
+    """
+    _refuse_reserved(cls, set(mapper.all_orm_descriptors.keys()))
+    remember_registry(mapper.registry)
     if mapper.eager_defaults == "auto":
         mapper.eager_defaults = True
 
 
 @event.listens_for(ActiveRecord, "mapper_configured", propagate=True)
 def _guard(mapper: Mapper[Any], _class: type) -> None:
+    for relation in mapper.relationships:
+        target = relation.mapper
+        if issubclass(target.class_, ActiveRecord):  # a `backref` comes late
+            _refuse_reserved(target.class_, set(target.relationships.keys()))
     install_guard(mapper)
     keep_contents(mapper)

@@ -13,17 +13,17 @@ Each open transaction or savepoint has a journal. Rows enter it before they are 
 entry wins. A released savepoint hands its journal to the transaction around it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, cast
 from weakref import WeakKeyDictionary
 
 from sqlalchemy import Column, event
-from sqlalchemy.orm import InstanceState, ORMExecuteState, Session, SessionTransaction, UOWTransaction
+from sqlalchemy.orm import InstanceState, ORMExecuteState, PassiveFlag, Session, SessionTransaction, UOWTransaction
 from sqlalchemy.orm.base import LoaderCallableStatus
 
 from activerow.contents import Content, contents_of, in_place_columns, note_contents
-from activerow.strangers import settle_strangers
+from activerow.strangers import queried_relations, settle_strangers
 
 Values = dict[str, Any]
 
@@ -58,6 +58,8 @@ class RewindingSession(Session):
         self.journals: dict[SessionTransaction, Journal] = {}
         self.written: dict[InstanceState[Any], Values] = {}
         self.put_back: list[Callable[[], None]] = []
+        self.added: WeakKeyDictionary[InstanceState[Any], list[tuple[str, object]]] = WeakKeyDictionary()
+        """What new rows were given for relations that are only queried, which keep no members."""
 
     def remember(self, state: InstanceState[Any]) -> None:
         """Record what a stored row shows now, so that a rollback of the innermost transaction brings it back."""
@@ -86,7 +88,8 @@ class RewindingSession(Session):
     def _user_values(self, state: InstanceState[Any], generated: Values) -> Values:
         """What the program set on an inserted row: everything but what a flush, also a failed one, filled in."""
         shown = self.written.get(state, state.dict)
-        values = {name: value for name, value in shown.items() if name in state.manager}
+        without = queried_relations(state.mapper)
+        values = {name: value for name, value in shown.items() if name in state.manager and name not in without}
         for name, before in generated.items():
             if name in state.committed_state:
                 continue
@@ -111,6 +114,9 @@ class RewindingSession(Session):
         expire(dirty_only=dirty_only)
         for state, values in unsaved.items():
             _make_new(state, values)
+            for name, member in self.added.pop(state, ()):
+                impl: Any = state.manager[name].impl
+                impl.append(state, state.dict, member, None, passive=PassiveFlag.PASSIVE_NO_FETCH)
         for state, values in shown.items():
             if state.key is not None and state.obj() is not None and (state.expired or state in journal.stored):
                 _show(state, values)
@@ -118,12 +124,18 @@ class RewindingSession(Session):
 
 def _stored_values(state: InstanceState[Any]) -> Values:
     """The loaded values as last read or written, without unsaved changes; collections are copies."""
+    without = queried_relations(state.mapper)
     values = {
         name: _copied(state, name, value)
         for name, value in {**state.dict, **state.committed_state}.items()
-        if name in state.manager and not isinstance(value, LoaderCallableStatus)
+        if name in state.manager and not isinstance(value, LoaderCallableStatus) and name not in without
     }
     return {**values, **contents_of(state, values)}
+
+
+def _given_to_queried(state: InstanceState[Any]) -> Iterator[tuple[str, object]]:
+    for name in state.committed_state.keys() & queried_relations(state.mapper):
+        yield from ((name, member) for member in state.committed_state[name].added_items)
 
 
 def _copied(state: InstanceState[Any], name: str, value: Any) -> Any:
@@ -207,6 +219,8 @@ def _before_flush(session: RewindingSession, _context: UOWTransaction, _objects:
                 generated.pop(name, None)
         if state.key is None or generated is not None:
             session.written[state] = dict(state.dict)
+            if queried_relations(state.mapper):
+                session.added.setdefault(state, []).extend(_given_to_queried(state))
 
 
 @event.listens_for(RewindingSession, "after_flush")

@@ -123,11 +123,11 @@ async def flush_others(session: AsyncSession, row: object) -> None:
 @contextmanager
 def _taking_back(session: Session) -> Generator[None, None, None]:
     """Take out what the block put into the session when it is refused before anything was sent."""
-    before = set(session.new)
+    before = session.new
     try:
         yield
     except ActiveRowError:
-        for instance in set(session.new) - before:
+        for instance in session.new - before:
             session.expunge(instance)
         raise
 

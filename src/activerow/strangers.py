@@ -13,9 +13,10 @@ Three kinds of others are met every day:
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, Final, cast
+from weakref import WeakKeyDictionary
 
 from sqlalchemy import inspect
-from sqlalchemy.orm import InstanceState, PassiveFlag, RelationshipProperty, Session, make_transient_to_detached
+from sqlalchemy.orm import InstanceState, Mapper, PassiveFlag, RelationshipProperty, Session, make_transient_to_detached
 from sqlalchemy.orm.attributes import set_committed_value
 
 from activerow.errors import SessionConflictError
@@ -25,6 +26,18 @@ AS_FLUSHED: Final = PassiveFlag.PASSIVE_NO_INITIALIZE | PassiveFlag.INCLUDE_PEND
 
 State = InstanceState[Any]
 PutBack = Callable[[], None]
+
+_queried: "WeakKeyDictionary[Mapper[Any], frozenset[str]]" = WeakKeyDictionary()
+
+
+def queried_relations(mapper: Mapper[Any]) -> frozenset[str]:
+    """The write-only and dynamic relations, which keep no members; answered from memory after the first time."""
+    names = _queried.get(mapper)
+    if names is None:
+        relations = mapper.relationships.items()
+        names = frozenset(name for name, relation in relations if relation.lazy in {"write_only", "dynamic"})
+        _queried[mapper] = names
+    return names
 
 
 def settle_strangers(session: Session) -> list[PutBack]:
@@ -136,6 +149,9 @@ def _stand_in(session: Session, member: Any) -> object:
 
 def _leave_out(state: State, name: str, member: object) -> PutBack:
     collection: Any = state.dict.get(name)
+    if name in queried_relations(state.mapper):
+        state.committed_state[name].added_items.remove(member)
+        return lambda: None
     if collection is None:
         # Not loaded: the back-reference is only noted, and will be read with the collection once it is stored.
         internals: Any = state
@@ -156,14 +172,13 @@ def _exchange(state: State, name: str, member: object, other: object) -> PutBack
     internals: Any = state
     collection: Any = state.dict.get(name)
     before = state.committed_state[name]
+    if name in queried_relations(state.mapper):
+        _exchange_noted(before, member, other)
+        return lambda: None
     if isinstance(before, list):
         state.committed_state[name] = [other if one is member else one for one in cast("list[object]", before)]
     if collection is None:
-        pending = internals._get_pending_mutation(name)
-        for noted in (pending.added_items, pending.deleted_items):
-            if member in noted:
-                noted.remove(member)
-                noted.add(other)
+        _exchange_noted(internals._get_pending_mutation(name), member, other)
         return lambda: None
     _replace(collection, member, other)
 
@@ -172,6 +187,13 @@ def _exchange(state: State, name: str, member: object, other: object) -> PutBack
             _replace(collection, other, member)
 
     return put_back
+
+
+def _exchange_noted(pending: Any, member: object, other: object) -> None:
+    for noted in (pending.added_items, pending.deleted_items):
+        if member in noted:
+            noted.remove(member)
+            noted.add(other)
 
 
 def _replace(collection: Any, member: object, other: object) -> None:

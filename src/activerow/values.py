@@ -12,6 +12,7 @@ from activerow.attaching import append, at_home, is_settled, refer_to
 from activerow.contents import in_place_columns
 from activerow.errors import ReadOnlyFieldError, UnknownFieldError, UsageError
 from activerow.inspection import CREATED_AT, fields_of, mapper_of, primary_key_names
+from activerow.strangers import queried_relations
 
 Values = Mapping[str, object] | object | None
 
@@ -68,6 +69,8 @@ def _is_set_late(model: type, name: str, value: object) -> bool:
         return False
     if not relation.uselist:
         return is_settled(value)
+    if name in queried_relations(mapper_of(model)):
+        return not is_collection(value)
     manager: Any = mapper_of(model).class_manager
     return not isinstance(value, type(manager[name].impl.collection_factory())) or any(map(is_settled, _listed(value)))
 
@@ -102,7 +105,18 @@ def check_names(row: object, given: Mapping[str, object]) -> dict[str, object]:
         if name not in fields.settable:
             raise _refusal(type(row), name)
     _check_relatives(type(row), checked)
+    _check_replaceable(inspect(row), checked)
     return checked
+
+
+def _check_replaceable(state: InstanceState[Any], names: Mapping[str, object]) -> None:
+    for name in names.keys() & queried_relations(state.mapper):
+        if state.key is not None and is_collection(names[name]):
+            model, kind = state.class_.__name__, state.mapper.relationships[name].lazy
+            raise UsageError(
+                f"{model}.{name} is {kind}, its members are not known and cannot be replaced: give one row to add it,"
+                " and delete rows of the other model"
+            )
 
 
 def _check_relatives(model: type, names: Mapping[str, object]) -> None:
@@ -125,8 +139,10 @@ def _refusal(model: type, name: str) -> UnknownFieldError | ReadOnlyFieldError:
     fields = fields_of(model)
     if name in primary_key_names(model):
         return ReadOnlyFieldError(model.__name__, name, "it is the primary key")
-    if name in fields.columns:
+    if name == CREATED_AT and name in fields.columns:
         return ReadOnlyFieldError(model.__name__, name, "it is set once, when the row is created")
+    if name in fields.columns:
+        return ReadOnlyFieldError(model.__name__, name, "the database computes it")
     if name in fields.relations:
         return ReadOnlyFieldError(model.__name__, name, "the relation is viewonly")
     if name in fields.hybrids or isinstance(getattr(model, name, None), property):
@@ -152,8 +168,8 @@ def _set(row: object, state: InstanceState[Any], name: str, value: Any) -> bool:
     if relation.uselist and is_collection(value):
         return _replace(row, state, relation, value)
     if relation.uselist:
-        loaded = state.dict.get(name)
-        if loaded is not None and any(member is value for member in loaded._sa_adapter):
+        loaded = getattr(state.dict.get(name), "_sa_adapter", ())
+        if any(member is value for member in loaded):
             return False
         append(row, name, value)
         return True
@@ -184,6 +200,7 @@ def _replace(row: object, state: InstanceState[Any], relation: RelationshipPrope
         setattr(row, name, after)  # a write-only or dynamic relation knows no members
         return True
     before = list(present._sa_adapter)
+    after = _as_held(before, after)
     if isinstance(present, list) and (relation.secondary is None or not any(map(is_settled, after))):
         if len(before) == len(after) and all(old is new for old, new in zip(before, after, strict=True)):
             return False
@@ -197,6 +214,15 @@ def _replace(row: object, state: InstanceState[Any], relation: RelationshipPrope
     for member in added:
         append(row, name, member)
     return bool(removed or added)
+
+
+def _as_held(before: Iterable[object], after: Iterable[object]) -> list[object]:
+    """`after`, with the objects that the relation holds already for what is only another copy of their rows."""
+    held = {inspect(member, raiseerr=True).key: member for member in before}
+    copies = (inspect(member, raiseerr=True) for member in after)
+    return [
+        state.obj() if state.key is None or state.modified else held.get(state.key, state.obj()) for state in copies
+    ]
 
 
 def _listed(value: Any) -> list[object]:

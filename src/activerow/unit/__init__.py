@@ -2,6 +2,7 @@
 
 ```
 session        UnitSession, the AsyncSession it gives out, and the Session under that
+streaming      results that are read piece by piece
 unit           Unit: when its calls may run, what ends it; the blocks in it
 damage         what errors have undone
 transaction    what is sent to keep or undo it

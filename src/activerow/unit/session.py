@@ -9,7 +9,7 @@ from typing import Any, cast
 from weakref import WeakKeyDictionary
 
 from sqlalchemy import Connection, TextClause, event
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, AsyncSessionTransaction
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncResult, AsyncSession, AsyncSessionTransaction
 from sqlalchemy.orm import ORMExecuteState, SessionTransaction
 
 from activerow.callsite import call_site
@@ -18,6 +18,7 @@ from activerow.lock import current_task
 from activerow.rewind import RewindingSession
 from activerow.statements import is_read
 from activerow.unit.block import Kind
+from activerow.unit.streaming import share
 from activerow.unit.unit import Level, Unit
 from activerow.validation import check_row
 
@@ -183,6 +184,10 @@ class UnitSession(AsyncSession):
             " write `async with db.transaction():` for a part that may fail on its own"
         )
 
+    async def stream(self, *args: Any, **options: Any) -> AsyncResult[Any]:
+        """Execute a statement whose rows are fetched piece by piece; calls of other tasks may come between."""
+        return share(await self.unit.run(lambda: AsyncSession.stream(self, *args, **options)), self.unit)
+
     def begin_nested(self) -> AsyncSessionTransaction:
         """A SAVEPOINT, as `db.transaction()` inside a unit: other tasks wait until it ends."""
         return _Savepoint(self.unit)
@@ -200,7 +205,7 @@ def _locked(name: str) -> Any:
 
 for _name in (
     *("connection", "delete", "delete_all", "execute", "flush", "get", "get_one", "merge", "merge_all"),
-    *("refresh", "run_sync", "scalar", "scalars", "stream", "stream_scalars"),
+    *("refresh", "run_sync", "scalar", "scalars", "stream_scalars"),
 ):
     setattr(UnitSession, _name, _locked(_name))
 

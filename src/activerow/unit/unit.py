@@ -108,18 +108,21 @@ class Unit:
             TransactionBrokenError: An earlier statement failed.
             SessionConflictError: Another task kept a savepoint open for too long.
         """
-        level = self.places.locate(self)
-        level.join(current_task())
+        level, task = self.places.locate(self), current_task()
+        level.join(task)
         await self.lock.acquire(level)
+        cancellations = task.cancelling()
         try:
-            if level.closed:
-                raise ScopeClosedError(current_task().get_name(), level.label)
-            if whole or self.ended:
-                self.check()
+            self._admit(level, whole=whole)
             return await work()
         except asyncio.CancelledError as cancelled:
             if self.transaction.is_open:
                 self.fail(cancelled)
+            raise
+        except Exception as error:
+            if task.cancelling() > cancellations and not getattr(task, "_must_cancel", False):
+                # The cancellation arrived, and what a driver cleaned up after it has failed: that is no answer to it.
+                raise self._cancelled() from error
             raise
         finally:
             try:
@@ -128,6 +131,18 @@ class Unit:
                     self._forgive()
             finally:
                 self.lock.release()
+
+    def _admit(self, level: Level, *, whole: bool) -> None:
+        if level.closed:
+            raise ScopeClosedError(current_task().get_name(), level.label)
+        if whole or self.ended:
+            self.check()
+
+    def _cancelled(self) -> asyncio.CancelledError:
+        cancelled = asyncio.CancelledError()
+        if self.transaction.is_open:
+            self.fail(cancelled)
+        return cancelled
 
     def _forgive(self) -> None:
         """Go on in `scoped_session()`, where each call commits itself, when the failed one was all that is lost."""
