@@ -7,7 +7,7 @@ ActiveRowError
 │   ├── NotBoundError  InstanceMethodError (NotImplementedError)  NotLoadedError
 │   ├── NestedCommitError  ScopeClosedError  UnfinishedTasksError  SessionConflictError
 │   ├── TransactionBrokenError  PendingWorkError
-│   └── InvalidCursorError            a page cursor that was not ours
+│   └── InvalidPageError              a page number or size below 1; InvalidCursorError  a cursor that was not ours
 ├── RecordNotFoundError               no row, where one was asked for
 ├── MultipleRecordsError              several rows, where one was asked for
 └── DatabaseError                     the database said no
@@ -301,6 +301,19 @@ class InvalidCursorError(UsageError):
 
     def __str__(self) -> str:
         return f"the page cursor is not valid: {self.reason}; start again without a cursor"
+
+
+class InvalidPageError(UsageError):
+    """The number or the size of a page, which often come from a client, is below 1."""
+
+    code = "invalid_page"
+
+    def __init__(self, call: str, argument: str) -> None:
+        super().__init__(call, argument)
+        self.call, self.argument = call, argument
+
+    def __str__(self) -> str:
+        return f"{self.call} takes {self.argument} as a whole number from 1 on"
 
 
 # --- not one row ----------------------------------------------------------------------------------------------------
