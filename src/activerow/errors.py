@@ -7,7 +7,8 @@ ActiveRowError
 │   ├── NotBoundError  InstanceMethodError (NotImplementedError)  NotLoadedError
 │   ├── NestedCommitError  ScopeClosedError  UnfinishedTasksError  SessionConflictError
 │   ├── TransactionBrokenError  PendingWorkError
-│   └── InvalidPageError              a page number or size below 1; InvalidCursorError  a cursor that was not ours
+│   └── InvalidPageError              a page number or size below 1
+│       InvalidCursorError            a page cursor that was not ours
 ├── RecordNotFoundError               no row, where one was asked for
 ├── MultipleRecordsError              several rows, where one was asked for
 └── DatabaseError                     the database said no

@@ -121,13 +121,15 @@ def _stripped(key: Column) -> SortKey:
 
 def _check(model: type, expression: Any) -> None:
     order = f"rows of {model.__name__} cannot be walked in the order of"
-    if not isinstance(expression, ColumnElement):
+    is_text = getattr(expression, "__visit_name__", "") == "textual_label_reference"
+    if is_text or not isinstance(expression, ColumnElement):
         raise UsageError(f"{order} text or of several columns at once: order_by() takes names and SQL expressions")
-    column = cast("ColumnElement[Any]", expression)
+    column: Any = cast("object", expression)
     if any(isinstance(part, Over) for part in iterate(column)):
         raise UsageError(f"{order} a window function: WHERE cannot compare it")
-    if isinstance(column.type, JSON | ARRAY):
-        raise UsageError(f"{order} {column.type} values: a cursor does not hold them")
+    kind = cast("type[object]", type(column.type))
+    if issubclass(kind, JSON | ARRAY):
+        raise UsageError(f"{order} {kind.__name__} values: a cursor does not hold them")
 
 
 # --- in the server's words ------------------------------------------------------------------------------------------
