@@ -18,14 +18,14 @@ T = TypeVar("T")
 U = TypeVar("U")
 
 _MOST: Final = 2**31 - 1
-"""More rows than a page can have; servers refuse a LIMIT that does not fit their integers."""
+"""More rows than a page can have, or lie before it; drivers refuse a LIMIT or OFFSET beyond."""
 
-
+# Without slots: Page[int](...) sets an attribute of its own, which a frozen class with slots answers with a TypeError.
 # Pydantic reads this attribute: rows become the schema's models although the page around them is a Page already.
 _CONFIG: Final = {"revalidate_instances": "always"}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Page(Generic[T]):
     """A numbered page of a list, and how long the whole list is."""
 
@@ -48,7 +48,7 @@ class Page(Generic[T]):
         return Page([fn(item) for item in self.items], self.number, self.size, self.total, self.pages)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class CursorPage(Generic[T]):
     """A page of a list, with the cursors of the pages beside it; null where there is none."""
 
@@ -108,14 +108,14 @@ class Numbered:
         """SELECT of the number of rows of all pages."""
         return replace(self.plan, lock=None).count(self.model)
 
-    def rows(self, total: int) -> Plan | None:
-        """The query for the rows of the page; None where it lies beyond the last row."""
-        before = (self.number - 1) * self.size
-        if before >= total:
-            return None
-        plan = self.plan
+    @property
+    def rows(self) -> Plan | None:
+        """The query for the rows of the page; None where it lies beyond all that could be."""
+        plan, before = self.plan, (self.number - 1) * self.size
         most = self.size if plan.most is None else min(self.size, plan.most - before)
         skip = before + (plan.skip or 0)
+        if most <= 0 or skip > _MOST:
+            return None
         return replace(plan, order=stable(self.model, plan.order), most=most, skip=skip or None)
 
     def page(self, items: list[T], total: int) -> Page[T]:

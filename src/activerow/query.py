@@ -129,9 +129,9 @@ class Query(Selection[M]):
         numbered = Numbered.of(self.model, self.plan, number, size)
 
         async def work(session: AsyncSession) -> Page[M]:
-            total = cast("int", await session.scalar(numbered.count))
-            plan = numbered.rows(total)
-            return numbered.page([] if plan is None else await _rows(session, self.model, plan), total)
+            plan = numbered.rows
+            rows = await _rows(session, self.model, plan) if plan is not None else []
+            return numbered.page(rows, cast("int", await session.scalar(numbered.count)))
 
         page = await self._read(work)
         remember_result(page.items, self.plan.include)
