@@ -189,6 +189,18 @@ async def test_rows_are_walked_in_the_order_of_any_type(samples: Database, name:
     assert len(set(keys(await forwards(Sample.order_by(name), size=1)))) == ROWS
 
 
+@pytest.mark.backends("postgresql")
+async def test_what_is_no_number_has_its_place(make_database: MakeDatabase) -> None:
+    """PostgreSQL sorts NaN behind infinity."""
+    db = await make_database(Base)
+    numbers = [float("nan"), float("inf"), 1.5, float("-inf"), float("nan"), None]
+    async with db.transaction() as session:
+        session.add_all([Sample(id=id_, double=number, ratio=number) for id_, number in enumerate(numbers, 1)])
+
+    assert await both_ways(Sample.order_by("double"), size=1) == [4, 3, 2, 1, 5, 6]
+    assert await both_ways(Sample.order_by("-ratio"), size=1) == [6, 5, 1, 2, 3, 4]
+
+
 EXPRESSIONS: dict[str, Any] = {
     "lower": func.lower(Sample.text),
     "lower_desc": func.lower(Sample.text).desc(),

@@ -298,6 +298,8 @@ async def test_cursor_pages_load_what_the_query_asks_for(db: Database) -> None:
         assert keys(pages) == [2, 4, 1, 3, 5]
         assert [len(user.posts) for page in pages for user in page] == [1, 0, 3, 0, 0]
     assert await both_ways(Post.order_by("user__name").distinct().include("user")) == [4, 1, 2, 3]
+    joined = User.order_by(User.name.desc().nulls_first(), func.lower(User.email).desc())
+    assert await both_ways(joined.options(joinedload(User.posts))) == [5, 3, 1, 4, 2]
 
 
 async def test_each_to_many_relation_is_one_more_statement(db: Database) -> None:
