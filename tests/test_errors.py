@@ -43,6 +43,7 @@ def examples() -> Iterator[ActiveRowError]:
     yield errors.TransactionBrokenError(errors.UniqueViolationError(**_FACTS))  # type: ignore[arg-type]  # see _FACTS
     yield errors.PendingWorkError("app/routes.py:17")
     yield errors.InvalidCursorError()
+    yield errors.InvalidPageError("page()", "number")
     yield errors.RecordNotFoundError("User", {"email": SECRET}, missing=(SECRET,))
     yield errors.MultipleRecordsError("User", {"email": SECRET})
     for kind in descendants(DatabaseError):
@@ -95,6 +96,7 @@ def test_codes_never_change() -> None:
         "TransactionBrokenError": "transaction_broken",
         "PendingWorkError": "pending_work",
         "InvalidCursorError": "invalid_cursor",
+        "InvalidPageError": "invalid_page",
         "RecordNotFoundError": "record_not_found",
         "MultipleRecordsError": "multiple_records",
         "DatabaseError": "database_error",

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 from activerow import ActiveRecord, Q
+from activerow.paging import CursorPage, Page
 from activerow.query import Query
 
 
@@ -78,6 +79,20 @@ async def terminals() -> None:
     assert_type(await query.count(), int)
     assert_type(await query.update(age=3), int)
     assert_type(await query.delete(auto_commit=True), int)
+
+
+async def pages(cursor: str | None) -> None:
+    """A page knows what its items are, also after `map`."""
+    page = await User.query().page(1)
+    assert_type(page, Page[User])
+    assert_type(page.items, list[User])
+    assert_type([user.id for user in page], list[int])
+    assert_type(page.map(lambda user: user.balance), Page[Decimal])
+    following = await User.order_by("-age").after(cursor, size=20)
+    assert_type(following, CursorPage[User])
+    assert_type(following.next, str | None)
+    assert_type(following.map(lambda user: user.id), CursorPage[int])
+    assert_type(await UserQuery(User).adults().page(2, size=10), Page[User])
 
 
 async def columns() -> None:

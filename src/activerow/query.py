@@ -13,6 +13,7 @@ from activerow.inspection import fields_of, mapper_of, primary_key_names
 from activerow.keys import Key, is_wide, primary_key
 from activerow.loading import KEYS_PER_STATEMENT, remember_result
 from activerow.ordering import column_at
+from activerow.paging import CursorPage, Numbered, Page, Step, check_walk
 from activerow.plan import Plan
 from activerow.selection import EVERYTHING, Attribute, Selection
 from activerow.setbased import check_columns, check_plan, delete_rows, update_rows
@@ -114,6 +115,50 @@ class Query(Selection[M]):
         rows = [found[key] for key in wanted]
         remember_result(list(found.values()), self.plan.include)
         return rows
+
+    # -- pages ---------------------------------------------------------------------------------------------------
+
+    async def page(self, number: int = 1, size: int = 50) -> Page[M]:
+        """One page of the rows and how many there are, in two statements; empty beyond the last row.
+
+        In the order of the query, and by primary key where that leaves it open.
+
+        Raises:
+            InvalidPageError: Number or size is below 1; nothing was sent.
+        """
+        numbered = Numbered.of(self.model, self.plan, number, size)
+
+        async def work(session: AsyncSession) -> Page[M]:
+            plan = numbered.rows
+            rows = await _rows(session, self.model, plan) if plan is not None else []
+            return numbered.page(rows, cast("int", await session.scalar(numbered.count)))
+
+        page = await self._read(work)
+        remember_result(page.items, self.plan.include)
+        return page
+
+    async def after(self, cursor: str | None = None, size: int = 50) -> CursorPage[M]:
+        """The rows that follow a place, which the page before has named; the first rows without a `cursor`.
+
+        Other rows may come and go between pages: nothing is repeated, nothing left out. In the order of the query, and
+        by primary key where that leaves it open.
+
+        Raises:
+            InvalidCursorError: The cursor is damaged, or was made for another model or order.
+            InvalidPageError: The size is below 1.
+            UsageError: The query has a limit or offset, or an order that rows cannot be compared by.
+        """
+        most = check_walk(self.plan, size)
+
+        async def work(session: AsyncSession) -> CursorPage[M]:
+            step = Step.of(self.model, self.plan, session, cursor, most)
+            if step.plan.lock is not None:
+                await _refuse_unsaved(session, self.model, step.plan)
+            return await step.read(session)
+
+        page = await self._read(work)
+        remember_result(page.items, self.plan.include)
+        return page
 
     # -- numbers and columns -------------------------------------------------------------------------------------
 

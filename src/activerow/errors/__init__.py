@@ -7,7 +7,8 @@ ActiveRowError
 │   ├── NotBoundError  InstanceMethodError (NotImplementedError)  NotLoadedError
 │   ├── NestedCommitError  ScopeClosedError  UnfinishedTasksError  SessionConflictError
 │   ├── TransactionBrokenError  PendingWorkError
-│   └── InvalidCursorError            a page cursor that was not ours
+│   └── InvalidPageError              a page number or size below 1
+│       InvalidCursorError            a page cursor that was not ours
 ├── RecordNotFoundError               no row, where one was asked for
 ├── MultipleRecordsError              several rows, where one was asked for
 └── DatabaseError                     the database said no
@@ -65,6 +66,7 @@ from activerow.errors.unit import (
 from activerow.errors.usage import (
     InstanceMethodError,
     InvalidCursorError,
+    InvalidPageError,
     NotBoundError,
     NotLoadedError,
     ReadOnlyFieldError,
@@ -83,6 +85,7 @@ __all__ = [
     "ForeignKeyViolationError",
     "InstanceMethodError",
     "InvalidCursorError",
+    "InvalidPageError",
     "InvalidDataError",
     "LockTimeoutError",
     "MultipleRecordsError",

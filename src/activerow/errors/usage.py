@@ -134,3 +134,16 @@ class InvalidCursorError(UsageError):
 
     def __str__(self) -> str:
         return f"the page cursor is not valid: {self.reason}; start again without a cursor"
+
+
+class InvalidPageError(UsageError):
+    """The number or the size of a page, which often come from a client, is below 1."""
+
+    code = "invalid_page"
+
+    def __init__(self, call: str, argument: str) -> None:
+        super().__init__(call, argument)
+        self.call, self.argument = call, argument
+
+    def __str__(self) -> str:
+        return f"{self.call} takes {self.argument} as a whole number from 1 on"

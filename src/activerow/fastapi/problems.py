@@ -13,6 +13,7 @@ from activerow.errors import (
     ForeignKeyViolationError,
     InvalidCursorError,
     InvalidDataError,
+    InvalidPageError,
     NotNullViolationError,
     PoolExhaustedError,
     RecordNotFoundError,
@@ -43,6 +44,7 @@ KINDS: Mapping[type[BaseException], Kind] = {
     ActiveRowError: Kind(500, "Internal server error", "the server could not complete the request"),
     RecordNotFoundError: Kind(404, "Not found", "there is no such record"),
     InvalidCursorError: Kind(422, "Invalid page cursor", "the page cursor is not valid; start again without one"),
+    InvalidPageError: Kind(422, "Invalid page", "pages, and the rows of a page, are counted from 1 on"),
     UniqueViolationError: Kind(409, "Already exists", "another record has the same value"),
     ForeignKeyViolationError: Kind(422, "Unknown reference", "it refers to a record that does not exist"),
     NotNullViolationError: Kind(422, "Missing value", "a required value is missing"),
@@ -135,7 +137,10 @@ def _sentence(error: ActiveRowError, kind: Kind) -> str:
 
 
 def _field_errors(error: ActiveRowError, kind: Kind) -> list[FieldError]:
-    """The fields of the request body that a refused write is about."""
+    """The fields of the request that the error is about: of the body of a refused write, or a page's parameters."""
+    if isinstance(error, InvalidCursorError | InvalidPageError):
+        name = error.argument if isinstance(error, InvalidPageError) else "cursor"
+        return [{"loc": ("query", name), "msg": kind.message, "type": error.code}]
     if kind.status >= 500 or not isinstance(error, DatabaseError) or kind is _IN_USE:
         return []
     return [{"loc": ("body", column), "msg": kind.message, "type": error.code} for column in error.columns]
