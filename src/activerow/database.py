@@ -261,6 +261,7 @@ class Database:
         """Close all connections. The database can be used, or configured, again afterwards."""
         if self._engine is not None and self._loop is not asyncio.get_running_loop():
             self._leave_loop()
+        await self.scopes.seen_off()
         engine, self._engine, self._loop = self._engine, None, None
         if engine is not None:
             await engine.dispose()

@@ -110,6 +110,30 @@ class Execution:
         if isinstance(session, UnitSession):
             session.unit.refuse_commit("auto_commit=True")
 
+    async def session_of(self, call: Call) -> AsyncSession | None:
+        """The session of a call of several steps; None where it needs `begin_apart`.
+
+        Raises:
+            ScopeClosedError: The unit in which this task was started has ended.
+        """
+        return await self._session(call)
+
+    async def begin_apart(self, call: Call, opener: str) -> Unit:  # noqa: ARG002
+        """A unit for a read of several steps, which other calls of the task do not join: `Scopes.put_away` ends it."""
+        unit = self._new_unit(Kind.CALL, False)
+        unit.root.opener = opener
+        self._scopes.units.add(unit)
+        return unit
+
+    async def step(self, call: Call, session: AsyncSession, work: Work[T]) -> T:
+        """One step of a call of several: run `work` under the lock of the session's unit and translate its errors.
+
+        Raises:
+            ScopeClosedError, TransactionBrokenError: The unit has ended, or is broken.
+            DatabaseError: The database refused.
+        """
+        return await self._within(call, session, work)
+
     def open_pending(self) -> Unit:
         """Open the unit that `auto_commit=False` leaves open for later calls of the task."""
         unit = self._new_unit(Kind.PENDING, True)

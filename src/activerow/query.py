@@ -16,6 +16,7 @@ from activerow.ordering import column_at
 from activerow.plan import Plan
 from activerow.selection import EVERYTHING, Attribute, Selection
 from activerow.setbased import check_columns, check_plan, delete_rows, update_rows
+from activerow.streaming import Stream
 
 M = TypeVar("M")
 T = TypeVar("T")
@@ -114,6 +115,14 @@ class Query(Selection[M]):
         rows = [found[key] for key in wanted]
         remember_result(list(found.values()), self.plan.include)
         return rows
+
+    def stream(self, batch: int = 500) -> Stream[M]:
+        """The rows one after the other, read `batch` at a time: `async for user in User.query().stream()`.
+
+        Outside a unit it holds a connection of its own until it ends; where the loop may be left early, write `async
+        with ... .stream() as rows:` around it.
+        """
+        return Stream(self.model, self.plan, _rows, session=self.session, batch=batch)
 
     # -- numbers and columns -------------------------------------------------------------------------------------
 
