@@ -10,7 +10,7 @@ from array import array
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from typing import Any, Final, Generic, Protocol, TypeVar, cast
+from typing import Any, Final, Generic, Protocol, TypeAlias, TypeVar, cast
 
 from sqlalchemy import ColumnElement, Enum, Select, and_, or_
 from sqlalchemy.exc import InvalidRequestError
@@ -30,7 +30,7 @@ Fetch = Callable[[AsyncSession, type[M], Plan], Awaitable[list[M]]]
 
 _KEYS_AT_ONCE: Final = 5_000
 
-_Chunk = list[Key] | array[int]
+_Chunk: TypeAlias = "list[Key] | array[int]"
 
 
 class Batches(Protocol[M]):

@@ -156,13 +156,9 @@ class _Feed(Generic[M]):
         """The same, without waiting; callable from wherever garbage is collected."""
         self._over = True
         unit, self._own = self._own, None
-        if unit is None or self._loop is None:
-            return
-        if self._loop.is_closed():
-            unit.abandon()
-        else:
-            scopes = self._database.scopes
-            scopes.finish_later(unit, self._loop, lambda: self._put_away(unit))
+        # With a loop that is closed, the database discards all connections when it is used or disposed of next.
+        if unit is not None and self._loop is not None and not self._loop.is_closed():
+            self._database.scopes.finish_later(unit, self._loop, lambda: self._put_away(unit))
 
     async def _put_away(self, unit: Unit) -> None:
         try:
