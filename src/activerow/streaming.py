@@ -156,8 +156,12 @@ class _Feed(Generic[M]):
         """The same, without waiting; callable from wherever garbage is collected."""
         self._over = True
         unit, self._own = self._own, None
-        # With a loop that is closed, the database discards all connections when it is used or disposed of next.
-        if unit is not None and self._loop is not None and not self._loop.is_closed():
+        if unit is None or self._loop is None:
+            return
+        if self._loop.is_closed():
+            # Its connections are discarded when the database is used or disposed of next; the cursor goes with them.
+            unit.session.info["activerow_stream"] = self._source
+        else:
             self._database.scopes.finish_later(unit, self._loop, lambda: self._put_away(unit))
 
     async def _put_away(self, unit: Unit) -> None:
