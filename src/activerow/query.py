@@ -222,7 +222,7 @@ class Query(Selection[M]):
     # -- inside --------------------------------------------------------------------------------------------------
 
     async def _read(self, work: Work[T]) -> T:
-        call = Call("select", self.model, None, self.session)
+        call = Call("select", self.model, None, self.session, replica=self.plan.reads_replica())
         return await database_of(self.model).execution.read(call, work)
 
     async def _write(self, operation: str, work: Work[T], auto_commit: bool | None, given: Mapping[str, object]) -> T:

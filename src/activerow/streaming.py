@@ -88,7 +88,7 @@ class _Feed(Generic[M]):
 
     def __init__(self, model: type[M], plan: Plan, fetch: Fetch[M], session: AsyncSession | None, size: int) -> None:
         self._model, self._plan, self._fetch, self._size = model, plan, fetch, size
-        self._call = Call("select", model, None, session)
+        self._call = Call("select", model, None, session, replica=plan.reads_replica())
         self._source: tuple[AsyncSession, Batches[M]] | None = None
         self._joined: Unit | None = None
         self._own: Unit | None = None
@@ -139,8 +139,8 @@ class _Feed(Generic[M]):
                 " calls: write `async with db.transaction():` around it"
             )
         self._loop = asyncio.get_running_loop()
-        unit = self._own = await self._database.execution.begin_apart(self._call, "stream()")
-        await self._database.execution.step(self._call, unit.session, partial(_see_one_state, self._database.dialect))
+        prepare = partial(_see_one_state, self._database.dialect)
+        unit = self._own = await self._database.execution.begin_apart(self._call, "stream()", prepare)
         # The MySQL drivers' cursors occupy the connection, and a slow reader is cut off by `net_write_timeout`.
         way = separate_batches if self._database.dialect == "mysql" else cursor_batches
         return unit.session, way(self._model, self._plan, self._size, self._fetch)

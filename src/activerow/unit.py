@@ -139,6 +139,7 @@ class Unit:
     ) -> None:
         self.kind = kind
         self.immediate = immediate
+        self.engine = engine
         self.backend = engine.dialect.name
         self.session = UnitSession(bind=engine, unit=self)
         self.sync = cast("UnitSyncSession", self.session.sync_session)
