@@ -2,8 +2,12 @@
 
 import asyncio
 import gc
+import os
+import subprocess
+import sys
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from pathlib import Path
 
 import pytest
 from sqlalchemy import literal_column, text
@@ -19,6 +23,7 @@ from activerow.errors import (
     UniqueViolationError,
     UsageError,
 )
+from tests import streamed_rows
 from tests.backends.active import MakeDatabase
 from tests.backends.backend import Backend
 from tests.backends.plugin import OtherConnection
@@ -507,3 +512,40 @@ async def test_a_stream_may_outlive_its_loop(backend: Backend, db: Database) -> 
 
     await asyncio.to_thread(elsewhere)
     assert await User.query().count() == COUNT
+
+
+# --- memory ---------------------------------------------------------------------------------------------------------
+
+
+async def growth(db: Database, case: str, count: int) -> float:
+    """By how many MB the peak of a process grows that reads `count` rows."""
+    assert db.url is not None
+    command = (sys.executable, "-m", "tests.streamed_rows", db.url.render_as_string(hide_password=False), str(count))
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    process = await asyncio.create_subprocess_exec(*command, case, stdout=subprocess.PIPE, env=environment)
+    answer, _ = await process.communicate()
+    assert process.returncode == 0
+    return float(answer)
+
+
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="measures through Linux's /proc")
+async def test_memory_stays_flat(make_database: MakeDatabase) -> None:
+    """Twenty thousand rows held at once would be some 30 MB."""
+    db = await make_database(streamed_rows.Base)
+    await streamed_rows.fill(db, 20_000)
+
+    assert await growth(db, "alone", 20_000) < 8
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(1200)
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="measures through Linux's /proc")
+async def test_memory_stays_flat_for_a_million_rows(make_database: MakeDatabase) -> None:
+    """Within 40 MB, in a unit and outside, in the order of the key and in another."""
+    db = await make_database(streamed_rows.Base)
+    await streamed_rows.fill(db, 1_000_000)
+
+    took = {case: await growth(db, case, 1_000_000) for case in streamed_rows.CASES}
+
+    print(db.url.drivername if db.url else "", took)  # noqa: T201  (the figures of the documentation)
+    assert max(took.values()) < 40

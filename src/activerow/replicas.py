@@ -38,15 +38,15 @@ class Read:
 ReplicaPolicy = Callable[[Read], bool]
 
 
-class _Replica:
+class Replica:
     """One replica, and until when it is left alone."""
 
     def __init__(self, url: URL) -> None:
         self.url = url
         self.retry_at: float | None = None
 
-    def is_due(self) -> bool:
-        """Whether to try it. After a pause one read tries it, and the others wait for what that finds."""
+    def admits(self) -> bool:
+        """Whether to try it now. After a pause one read is let through, while the others still pass it over."""
         if self.retry_at is None:
             return True
         if time.monotonic() < self.retry_at:
@@ -68,14 +68,14 @@ class Replicas:
 
     def __init__(self, engines: EngineSet) -> None:
         self._engines = engines
-        self._replicas: tuple[_Replica, ...] = ()
+        self.members: tuple[Replica, ...] = ()
         self._turn = 0
         self.policy: ReplicaPolicy | None = None
 
     @property
     def urls(self) -> tuple[URL, ...]:
         """Where they are."""
-        return tuple(replica.url for replica in self._replicas)
+        return tuple(replica.url for replica in self.members)
 
     def set_urls(self, urls: Iterable[URL], primary: URL | None) -> None:
         """Use these replicas from now on.
@@ -92,12 +92,12 @@ class Replicas:
                 )
             if kind == "sqlite" and is_in_memory(url):
                 raise UsageError("a database in memory is nobody's replica; give the path of a file")
-        self._replicas = tuple(map(_Replica, urls))
+        self.members = tuple(map(Replica, urls))
         self._turn = random.randrange(len(urls)) if urls else 0  # noqa: S311  (processes should not all begin with one)
 
     def wanted(self, asked: bool | None, model: type, operation: str) -> bool:
         """Whether a read outside any unit goes to a replica: as asked for, else as the policy says."""
-        if not self._replicas or asked is False:
+        if not self.members or asked is False:
             return False
         return asked is True or (self.policy is not None and bool(self.policy(Read(model, operation))))
 
@@ -108,7 +108,7 @@ class Replicas:
             PoolExhaustedError: All connections to the replica are in use; the primary's are not taken for it.
         """
         for replica in self._in_turn():
-            if replica.is_due():
+            if replica.admits():
                 try:
                     result = await attempt(self._engines.engine(replica.url))
                 except UnavailableError as error:
@@ -122,7 +122,7 @@ class Replicas:
 
     async def check(self) -> None:
         """Connect to each; one that cannot be reached is passed over for a while, and logged."""
-        for replica in self._replicas:
+        for replica in self.members:
             try:
                 await self._engines.check(replica.url)
             except UnavailableError as error:
@@ -130,12 +130,12 @@ class Replicas:
             else:
                 replica.resume()
 
-    def _in_turn(self) -> Iterator[_Replica]:
+    def _in_turn(self) -> Iterator[Replica]:
         start, self._turn = self._turn, self._turn + 1
-        for place in range(len(self._replicas)):
-            yield self._replicas[(start + place) % len(self._replicas)]
+        for place in range(len(self.members)):
+            yield self.members[(start + place) % len(self.members)]
 
-    def _pause(self, replica: _Replica, error: UnavailableError) -> None:
+    def _pause(self, replica: Replica, error: UnavailableError) -> None:
         replica.pause()
         error.target = self._engines.address(self._engines.engine(replica.url))
         logger.warning("a replica is passed over for %g s: %s", PAUSE, error)

@@ -175,11 +175,10 @@ class _Feed(Generic[M]):
 
 
 async def _see_one_state(dialect: str, session: AsyncSession) -> None:
-    """Let all statements of the transaction see the data as they are now; SQLite's do so in any case."""
-    if dialect == "postgresql":
-        _ = await session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
-    elif dialect == "mysql":
-        connection = await session.connection()
+    """Connect, and let all statements of the transaction see the data as they are now; SQLite's do so in any case."""
+    options = {"isolation_level": "REPEATABLE READ"} if dialect == "postgresql" else {}
+    connection = await session.connection(execution_options=options)
+    if dialect == "mysql":
         await connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
 
 
