@@ -10,9 +10,11 @@ from sqlalchemy.orm import joinedload, subqueryload, with_loader_criteria
 from activerow import Database, Q
 from activerow.query import Query
 from tests import bookshop
+from tests import test_inheritance as inheritance
 from tests.backends.active import MakeDatabase
 from tests.backends.backend import Backend
 from tests.blog import Base, Post, Seat, Status, Tag, User
+from tests.bookshop import Voucher
 from tests.counting import statements
 from tests.units import cancelled_everywhere, held
 
@@ -176,6 +178,36 @@ async def test_text_keys_are_read_by_windows(make_database: MakeDatabase) -> Non
         seen = [tag.name async for tag in bookshop.Tag.query().order_by("name").stream(2)]
 
     assert seen == expected
+
+
+async def test_keys_of_other_types_are_read_by_windows(make_database: MakeDatabase) -> None:
+    """UUIDs, in the order in which the server has them."""
+    db = await make_database(bookshop.Base)
+    async with db.transaction():
+        for _ in range(5):
+            await Voucher.create()
+        expected = await keys(Voucher.query().order_by("id"))
+        seen = await streamed(Voucher.query().order_by("id"), 2)
+
+    assert seen == expected
+    assert len(set(map(str, seen))) == 5
+
+
+async def test_subclasses_have_streams_of_their_own(make_database: MakeDatabase) -> None:
+    """Stored in the table of their base, or in one more."""
+    db = await make_database(inheritance.Base)
+    async with db.transaction():
+        for number in range(1, 4):
+            await inheritance.Manager.create(name=str(number))
+            await inheritance.Worker.create(name=str(number))
+            await inheritance.Manual.create(title=str(number), code=str(4 - number))
+        for query in (
+            inheritance.Manager.query().order_by("id"),
+            inheritance.Worker.query().order_by("name", "-id"),
+            inheritance.Manual.query().order_by("-id"),
+            inheritance.Manual.query().order_by("code"),
+        ):
+            assert await streamed(query, 2) == await keys(query)
 
 
 async def test_reading_keys_can_be_cancelled(db: Database) -> None:
