@@ -3,6 +3,7 @@
 from typing import assert_type
 
 from activerow.query import Query
+from activerow.streaming import Stream
 from typing_tests.model import User
 
 
@@ -13,6 +14,16 @@ def links() -> None:
     assert_type(User.where(User.age > 3).limit(1), Query[User])
     assert_type(User.order_by("-created_at", User.id).offset(1), Query[User])
     assert_type(User.query().include("posts", User.posts).for_update(), Query[User])
+
+
+async def streams() -> None:
+    """The rows of a stream are rows of the model, in a block or without one."""
+    assert_type(User.query().on_replica().stream(batch=100), Stream[User])
+    async for user in User.query().stream():
+        assert_type(user, User)
+    async with User.query().stream() as users:
+        assert_type(users, Stream[User])
+        assert_type(await anext(users), User)
 
 
 async def terminals() -> None:

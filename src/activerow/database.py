@@ -4,24 +4,19 @@ import asyncio
 import dataclasses
 import functools
 import logging
-import os
 import random
-import weakref
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, ParamSpec, Self, TypeVar
 
-from sqlalchemy import URL, MetaData, event, text
-from sqlalchemy.engine import ExceptionContext
+from sqlalchemy import URL, MetaData
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
-from activerow import sqlite_engine
 from activerow.callsite import call_site
-from activerow.discarding import discard, watch
-from activerow.engines import Options, async_url, make_engine
+from activerow.engine_set import EngineSet, running_loop
+from activerow.engines import Options, async_url
 from activerow.errors import (
     ActiveRowError,
     NotBoundError,
@@ -33,10 +28,10 @@ from activerow.errors import (
 )
 from activerow.execution import Call, Execution, Work
 from activerow.lock import current_task
+from activerow.replicas import ReplicaPolicy, Replicas
 from activerow.scope import RequestScope, Scopes
-from activerow.statements import is_read
 from activerow.translate import translate, translating
-from activerow.unit import Hook, Kind, Level, Unit, UnitSession, unit_of
+from activerow.unit import Hook, Kind, Level, Unit, UnitSession
 
 logger = logging.getLogger("activerow")
 
@@ -49,8 +44,6 @@ _SERIALIZABLE_COVERS = frozenset({"SERIALIZABLE", "REPEATABLE READ", "READ COMMI
 BINDING = "__activerow_database__"
 """The attribute of a base class that holds its Database."""
 
-_databases: "weakref.WeakSet[Database]" = weakref.WeakSet()
-
 
 @dataclass(frozen=True, slots=True)
 class Holder:
@@ -61,11 +54,14 @@ class Holder:
     site: str
     since: float
     """Seconds since the connection was taken."""
+    replica: str | None = None
+    """The replica that it is connected to; None for the primary."""
 
     def __str__(self) -> str:
         """One line, for messages."""
         route = f" for {self.route}" if self.route else ""
-        return f"task {self.task!r}{route}, {self.site}, since {self.since:.1f} s"
+        replica = f", on {self.replica}" if self.replica else ""
+        return f"task {self.task!r}{route}, {self.site}, since {self.since:.1f} s{replica}"
 
 
 class Database:
@@ -76,7 +72,8 @@ class Database:
     Args:
         url: A SQLAlchemy URL; without a driver it gets the installed asyncio driver.
         base: The declarative base whose models are stored here; see also `bind`.
-        replicas, replica_policy: For reads from replicas.
+        replicas: URLs of copies that reads may go to: in `transaction(read_only=True)` and by `Query.on_replica()`.
+        replica_policy: Says of other reads outside any unit whether they go to a replica; by default none does.
         pool_size: Connections kept open; `max_overflow` more may be opened at peaks.
         pool_timeout: Seconds to wait for a free connection, and for a savepoint of another task.
         pool_recycle: Seconds after which a connection is replaced; keep it below the server's `wait_timeout`.
@@ -93,7 +90,7 @@ class Database:
         *,
         base: type | None = None,
         replicas: Iterable[str | URL] = (),
-        replica_policy: Callable[..., object] | None = None,
+        replica_policy: ReplicaPolicy | None = None,
         echo: bool = False,
         pool_size: int = 5,
         max_overflow: int = 10,
@@ -105,8 +102,7 @@ class Database:
         secret: str | bytes | None = None,
         engine_options: Mapping[str, Any] | None = None,
     ) -> None:
-        self._url = async_url(url) if url is not None else None
-        self._options = Options(
+        options = Options(
             echo=echo,
             pool_size=pool_size,
             max_overflow=max_overflow,
@@ -117,23 +113,21 @@ class Database:
             pgbouncer=pgbouncer,
             engine_options=dict(engine_options or {}),
         )
-        self.replicas = tuple(async_url(replica) for replica in replicas)
-        self.replica_policy = replica_policy
         self.secret = secret
-        self._engine: AsyncEngine | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._private_file: sqlite_engine.PrivateFile | None = None
         self._metadata: list[MetaData] = []
         self._bases: list[type] = []
         self.scopes = Scopes()
-        self.execution = Execution(self.scopes, self.new_unit, self._complete)
-        _databases.add(self)
+        self.engines = EngineSet(async_url(url) if url is not None else None, options, self.scopes.units.clear)
+        self.replicas = Replicas(self.engines)
+        self.replicas.set_urls(map(async_url, replicas), self.url)
+        self.replicas.policy = replica_policy
+        self.execution = Execution(self.scopes, self.new_unit, self._complete, self.replicas)
         if base is not None:
             self.bind(base)
 
     def __repr__(self) -> str:
         """The database's URL without its password."""
-        return f"<Database {self._url.render_as_string() if self._url else 'not configured'}>"
+        return f"<Database {self.url.render_as_string() if self.url else 'not configured'}>"
 
     # -- where it is ---------------------------------------------------------------------------------------------
 
@@ -143,18 +137,19 @@ class Database:
         Raises:
             UsageError: The engine is in use, or an option does not exist.
         """
-        if self._engine is not None:
+        if self.engines.in_use:
             raise UsageError("the database is in use; await db.dispose() before configuring it anew")
         known = {name: options.pop(name) for name in tuple(options) if name in Options.__slots__}
         others = {name: options.pop(name) for name in ("secret", "replica_policy", "replicas") if name in options}
         if options:
             raise UsageError(f"Database has no option {', '.join(map(repr, options))}")
-        if "replicas" in others:
-            others["replicas"] = tuple(async_url(replica) for replica in others["replicas"])
-        self._url = async_url(url)
-        self._options = dataclasses.replace(self._options, **known)
-        for name, value in others.items():
-            setattr(self, name, value)
+        made = async_url(url)
+        replicas = map(async_url, others["replicas"]) if "replicas" in others else self.replicas.urls
+        self.replicas.set_urls(replicas, made)
+        self.replicas.policy = others.get("replica_policy", self.replicas.policy)
+        self.secret = others.get("secret", self.secret)
+        self.engines.url = made
+        self.engines.options = dataclasses.replace(self.engines.options, **known)
 
     def bind(self, base: type) -> None:
         """Let the models of `base` use this database from now on."""
@@ -168,7 +163,7 @@ class Database:
     @property
     def url(self) -> URL | None:
         """Where the database is, the driver included."""
-        return self._url
+        return self.engines.url
 
     @property
     def bases(self) -> tuple[type, ...]:
@@ -183,7 +178,7 @@ class Database:
     @property
     def dialect(self) -> str:
         """`sqlite`, `postgresql` or `mysql`, which stands for MariaDB too."""
-        backend = self._configured().get_backend_name()
+        backend = self.engines.configured().get_backend_name()
         return "mysql" if backend == "mariadb" else backend
 
     @property
@@ -194,49 +189,7 @@ class Database:
             NotBoundError: There is no URL yet.
             UsageError: The database is in use on another event loop that still runs.
         """
-        loop = _running_loop()
-        if self._engine is not None and loop is not None and loop is not self._loop:
-            self._leave_loop()
-        if self._engine is None:
-            self._engine = self._make_engine()
-            self._loop = loop
-        elif self._loop is None:
-            self._loop = loop
-        return self._engine
-
-    def _configured(self) -> URL:
-        if self._url is None:
-            raise NotBoundError("the Database", "it has no URL: write Database(url), or db.configure(url)")
-        return self._url
-
-    def _make_engine(self) -> AsyncEngine:
-        url = self._configured()
-        if url.get_backend_name() == "sqlite" and sqlite_engine.is_in_memory(url):
-            self._private_file = self._private_file or sqlite_engine.PrivateFile()
-            url = self._private_file.url(url)
-        engine = make_engine(url, self._options)
-        event.listen(engine.sync_engine, "handle_error", _on_error)
-        watch(engine)
-        return engine
-
-    def _leave_loop(self) -> None:
-        if self._loop is not None and not self._loop.is_closed():
-            raise UsageError(
-                "this Database is in use on another event loop that still runs;"
-                " make a Database per loop, or dispose() it there first"
-            )
-        if self._loop is not None and self._engine is not None:
-            discard(self._engine)
-            self._engine = None
-            self.scopes.units.clear()
-
-    def start_afresh(self) -> None:
-        """Start afresh in a child process; the parent's connections stay the parent's."""
-        if self._engine is not None:
-            self._engine.sync_engine.dispose(close=False)
-            _inherited.append(self._engine)
-        self._engine, self._loop = None, None
-        self.scopes.units.clear()
+        return self.engines.primary
 
     # -- open and close ------------------------------------------------------------------------------------------
 
@@ -246,41 +199,27 @@ class Database:
         Raises:
             UnavailableError: It cannot; names host and database, never the password.
         """
+        url = self.engines.configured()
         try:
-            with translating("connect"):
-                async with self.engine.connect() as connection:
-                    await connection.execute(text("SELECT 1"))
+            await self.engines.check(url)
         except UnavailableError as error:
             self._complete(error)
             raise
-        logger.info("connected to %s", self._configured().render_as_string())
+        logger.info("connected to %s", url.render_as_string())
+        await self.replicas.check()
         return self
 
-    def _complete(self, error: ActiveRowError) -> None:
+    def _complete(self, error: ActiveRowError, unit: Unit | None = None) -> None:
         """Add to `error` what only the database knows: where it is, and who holds its connections."""
         if isinstance(error, UnavailableError):
-            error.target = error.target or self._address()
+            error.target = error.target or self.engines.address(unit.engine if unit is not None else None)
         if isinstance(error, PoolExhaustedError):
             error.holders = tuple(str(holder) for holder in self.connections())
 
-    def _address(self) -> str:
-        """`host:port/database`, or the path of the file, for messages."""
-        url = self._configured()
-        if url.get_backend_name() == "sqlite":
-            return str(Path(url.database or ":memory:").absolute())
-        return f"{url.host or 'a local socket'}{f':{url.port}' if url.port else ''}/{url.database or ''}"
-
     async def dispose(self) -> None:
         """Close all connections. The database can be used, or configured, again afterwards."""
-        if self._engine is not None and self._loop is not asyncio.get_running_loop():
-            self._leave_loop()
-        engine, self._engine, self._loop = self._engine, None, None
-        if engine is not None:
-            await engine.dispose()
-            logger.info("disconnected from %s", self._configured().render_as_string())
-        if self._private_file is not None:
-            self._private_file.remove()
-            self._private_file = None
+        await self.scopes.seen_off()
+        await self.engines.dispose()
 
     async def __aenter__(self) -> Self:
         """`connect`."""
@@ -455,11 +394,15 @@ class Database:
 
     def connections(self) -> tuple[Holder, ...]:
         """Who holds a connection now, longest first."""
-        loop = _running_loop()
+        loop = running_loop()
         now = loop.time() if loop is not None else 0.0
         holders = [
             Holder(
-                unit.root.task.get_name() if unit.root.task else "", unit.route, str(unit.root.site), now - unit.since
+                unit.root.task.get_name() if unit.root.task else "",
+                unit.route,
+                str(unit.root.site),
+                now - unit.since,
+                None if unit.engine is self.engine else self.engines.address(unit.engine),
             )
             for unit in self.scopes.units
             if unit.since is not None and unit.sync.in_transaction()
@@ -511,10 +454,12 @@ class Database:
         async with session.begin_nested():
             yield session
 
-    def new_unit(self, kind: Kind, immediate: bool | None, *, route: str | None = None) -> Unit:
-        """A unit of this database, not yet open."""
-        session = functools.partial(UnitSession, self.engine)
-        unit = Unit(kind, session, self.scopes, patience=self._options.pool_timeout, immediate=immediate)
+    def new_unit(
+        self, kind: Kind, immediate: bool | None, *, route: str | None = None, engine: AsyncEngine | None = None
+    ) -> Unit:
+        """A unit of this database, not yet open, on the primary or another `engine`."""
+        session = functools.partial(UnitSession, engine or self.engine)
+        unit = Unit(kind, session, self.scopes, patience=self.engines.options.pool_timeout, immediate=immediate)
         request = self.scopes.request()
         unit.route = route or (request.label if request is not None else None)
         return unit
@@ -577,7 +522,13 @@ class _Transaction(AbstractAsyncContextManager[AsyncSession]):
     async def _open(self) -> AsyncSession:
         if self._isolation is not None and self._isolation.upper() == "AUTOCOMMIT":
             raise UsageError("a transaction cannot have isolation='AUTOCOMMIT'; use db.engine for that")
-        unit = self._database.new_unit(Kind.TRANSACTION, not self._read_only)
+        # A standby of PostgreSQL cannot be SERIALIZABLE.
+        if self._read_only and (self._isolation or "").upper() != "SERIALIZABLE":
+            return await self._database.replicas.first_reachable(self._open_on)
+        return await self._open_on(self._database.engine)
+
+    async def _open_on(self, engine: AsyncEngine) -> AsyncSession:
+        unit = self._database.new_unit(Kind.TRANSACTION, not self._read_only, engine=engine)
         unit.root.read_only = self._read_only
         self._scopes.begin(unit)
         try:
@@ -634,18 +585,6 @@ def database_of(model: type) -> Database:
     return database
 
 
-def _on_error(context: ExceptionContext) -> None:
-    """Mark the unit whose statement failed, also one sent past activerow."""
-    unit = unit_of(context.connection) if context.connection is not None else None
-    execution: Any = context.execution_context
-    never_sent = context.statement is not None and execution is None
-    if unit is None or context.is_pre_ping or never_sent:
-        return
-    wrote = bool(execution and (execution.isinsert or execution.isupdate or execution.isdelete))
-    wrote = wrote or (context.statement is not None and not is_read(context.statement))
-    unit.fail(context.sqlalchemy_exception or context.original_exception, wrote=wrote)
-
-
 def _is_transient(error: Exception) -> bool:
     if isinstance(error, TransactionBrokenError):
         first = error.first_error
@@ -653,22 +592,3 @@ def _is_transient(error: Exception) -> bool:
     if isinstance(error, DBAPIError):
         return isinstance(translate(error, operation="select"), TransientError)
     return isinstance(error, TransientError)
-
-
-def _running_loop() -> asyncio.AbstractEventLoop | None:
-    try:
-        return asyncio.get_running_loop()
-    except RuntimeError:
-        return None
-
-
-_inherited: list[AsyncEngine] = []  # a child process must not close its parent's sockets by collecting their objects
-
-
-def _restart_after_fork() -> None:
-    for database in _databases:
-        database.start_afresh()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_restart_after_fork)

@@ -6,9 +6,9 @@ unit open in the task's scope, or none, which is a unit of the call's own. And t
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
-from sqlalchemy.ext.asyncio import AsyncSession, async_object_session
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_object_session
 from sqlalchemy.orm import object_session
 
 from activerow.errors import ActiveRowError, SessionConflictError, UsageError
@@ -29,17 +29,44 @@ class Call:
     row: object | None = None
     session: AsyncSession | None = None
     values: Callable[[], Mapping[str, object]] | None = None
+    replica: bool | None = False
+    """Whether it may read from a replica, when it has no session yet; None asks the database's policy."""
+
+
+class NewUnit(Protocol):
+    """Makes the units of a database."""
+
+    def __call__(self, kind: Kind, immediate: bool | None, *, engine: AsyncEngine | None = None) -> Unit:
+        """A unit, not yet open, on the primary or another `engine`."""
+        ...
+
+
+class Choice(Protocol):
+    """Knows the replicas of a database."""
+
+    def wanted(self, asked: bool | None, model: type, operation: str) -> bool:
+        """Whether a read outside any unit goes to a replica."""
+        ...
+
+    async def first_reachable(self, attempt: Callable[[AsyncEngine], Awaitable[T]]) -> T:
+        """What `attempt` gives for the first replica that can be reached, at last for the primary."""
+        ...
 
 
 class Execution:
     """Runs calls on the models of one database."""
 
     def __init__(
-        self, scopes: Scopes, new_unit: Callable[[Kind, bool | None], Unit], complete: Callable[[ActiveRowError], None]
+        self,
+        scopes: Scopes,
+        new_unit: NewUnit,
+        complete: Callable[[ActiveRowError, Unit | None], None],
+        replicas: Choice,
     ) -> None:
         self._scopes = scopes
         self._complete = complete
         self._new_unit = new_unit
+        self._replicas = replicas
 
     async def read(self, call: Call, work: Work[T]) -> T:
         """Run `work` with the session of the call; a lone read sees one consistent transaction.
@@ -110,6 +137,44 @@ class Execution:
         if isinstance(session, UnitSession):
             session.unit.refuse_commit("auto_commit=True")
 
+    async def session_of(self, call: Call) -> AsyncSession | None:
+        """The session of a call of several steps; None where it needs `begin_apart`.
+
+        Raises:
+            ScopeClosedError: The unit in which this task was started has ended.
+        """
+        return await self._session(call)
+
+    async def begin_apart(self, call: Call, opener: str, prepare: Work[None]) -> Unit:
+        """A unit for a read of several steps, which other calls of the task do not join: `Scopes.put_away` ends it.
+
+        `prepare` is its first step.
+        """
+
+        async def begin(engine: AsyncEngine | None = None) -> Unit:
+            unit = self._new_unit(Kind.CALL, False, engine=engine)
+            unit.root.opener = opener
+            self._scopes.units.add(unit)
+            try:
+                await self._within(call, unit.session, prepare)
+            except BaseException:
+                await self._scopes.put_away(unit)
+                raise
+            return unit
+
+        if self._replicas.wanted(call.replica, call.model, "stream"):
+            return await self._replicas.first_reachable(begin)
+        return await begin()
+
+    async def step(self, call: Call, session: AsyncSession, work: Work[T]) -> T:
+        """One step of a call of several: run `work` under the lock of the session's unit and translate its errors.
+
+        Raises:
+            ScopeClosedError, TransactionBrokenError: The unit has ended, or is broken.
+            DatabaseError: The database refused.
+        """
+        return await self._within(call, session, work)
+
     def open_pending(self) -> Unit:
         """Open the unit that `auto_commit=False` leaves open for later calls of the task."""
         unit = self._new_unit(Kind.PENDING, True)
@@ -157,8 +222,7 @@ class Execution:
         return unit.kind is Kind.SCOPED and auto_commit is None and not nested and not unit.rollback_only
 
     async def _alone(self, call: Call, work: Work[T], *, immediate: bool, after: Work[None] | None = None) -> T:
-        unit = self._new_unit(Kind.CALL, immediate)
-        self._scopes.begin(unit)
+        unit = await self._begin(call, immediate=immediate)
         try:
             result = await self._within(call, unit.session, work)
             if after is not None:
@@ -169,6 +233,25 @@ class Execution:
             raise
         await self._scopes.end(unit)
         return result
+
+    async def _begin(self, call: Call, *, immediate: bool) -> Unit:
+        """Open a unit for one call: of the primary or, connected already, of a replica."""
+        if not self._replicas.wanted(call.replica, call.model, call.operation):
+            unit = self._new_unit(Kind.CALL, immediate)
+            self._scopes.begin(unit)
+            return unit
+
+        async def begin(engine: AsyncEngine) -> Unit:
+            unit = self._new_unit(Kind.CALL, immediate, engine=engine)
+            self._scopes.begin(unit)
+            try:
+                await self._within(call, unit.session, _connect)
+            except BaseException as error:
+                await self._scopes.end(unit, error)
+                raise
+            return unit
+
+        return await self._replicas.first_reachable(begin)
 
     async def _within(self, call: Call, session: AsyncSession, work: Work[T]) -> T:
         """Run `work` in an open session, under its unit's lock if it is a unit's, and translate its errors."""
@@ -182,7 +265,7 @@ class Execution:
             translated = translate(error, operation=call.operation, model=call.model, values=values)
             if translated is None or translated is error:
                 raise
-            self._complete(translated)
+            self._complete(translated, unit)
             if unit is not None:
                 unit.damage.restate(error, translated)
             raise translated from error
@@ -201,6 +284,10 @@ class Execution:
             return result
 
         return await self._within(call, session, step)
+
+
+async def _connect(session: AsyncSession) -> None:
+    _ = await session.connection()
 
 
 def _label(level: Level | None) -> str:

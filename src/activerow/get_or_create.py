@@ -28,7 +28,7 @@ async def get_or_create(
     names = check_new(model, {**collect(defaults, {}), **unique})
     if auto_commit:
         await database.execution.refuse_nested_commit(Call("commit", model, session=session))
-    found = await Query(model, session=session).filter_by(unique).first()
+    found = await Query(model, session=session).on_replica(allowed=False).filter_by(unique).first()
     made = found is None
     if found is None:
         try:

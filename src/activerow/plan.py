@@ -37,6 +37,7 @@ class Plan:
     columns: tuple[ORMOption, ...] = ()
     options: tuple[ExecutableOption, ...] = ()
     lock: Lock | None = None
+    replica: bool | None = None
 
     # -- variations ----------------------------------------------------------------------------------------------
 
@@ -59,6 +60,18 @@ class Plan:
     def at_most(self, count: int) -> Self:
         """The same, for no more than `count` rows."""
         return replace(self, most=count if self.most is None else min(count, self.most))
+
+    def reads_replica(self) -> bool | None:
+        """Whether the rows may come from a replica; None leaves it to the database's policy.
+
+        Raises:
+            UsageError: They are to be locked, which a replica cannot do.
+        """
+        if self.lock is None:
+            return self.replica
+        if self.replica:
+            raise UsageError("for_update() locks rows of the primary; leave out on_replica()")
+        return False
 
     # -- statements ----------------------------------------------------------------------------------------------
 

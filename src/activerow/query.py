@@ -17,6 +17,7 @@ from activerow.paging import CursorPage, Numbered, Page, Step, check_walk
 from activerow.plan import Plan
 from activerow.selection import EVERYTHING, Attribute, Selection
 from activerow.setbased import check_columns, check_plan, delete_rows, update_rows
+from activerow.streaming import Stream
 
 M = TypeVar("M")
 T = TypeVar("T")
@@ -160,6 +161,14 @@ class Query(Selection[M]):
         remember_result(page.items, self.plan.include)
         return page
 
+    def stream(self, batch: int = 500) -> Stream[M]:
+        """The rows one after the other, read `batch` at a time: `async for user in User.query().stream()`.
+
+        Outside a unit it holds a connection of its own until it ends; where the loop may be left early, write `async
+        with ... .stream() as rows:` around it.
+        """
+        return Stream(self.model, self.plan, _rows, session=self.session, batch=batch)
+
     # -- numbers and columns -------------------------------------------------------------------------------------
 
     async def exists(self) -> bool:
@@ -258,7 +267,7 @@ class Query(Selection[M]):
     # -- inside --------------------------------------------------------------------------------------------------
 
     async def _read(self, work: Work[T]) -> T:
-        call = Call("select", self.model, None, self.session)
+        call = Call("select", self.model, None, self.session, replica=self.plan.reads_replica())
         return await database_of(self.model).execution.read(call, work)
 
     async def _write(self, operation: str, work: Work[T], auto_commit: bool | None, given: Mapping[str, object]) -> T:

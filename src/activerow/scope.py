@@ -7,7 +7,7 @@ contexts are copied where one does not expect it: `asyncio.wait_for` on Python 3
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from typing import cast
@@ -218,14 +218,48 @@ class Scopes:
         error, loop = PendingWorkError(str(unit.root.site)), task.get_loop()
         logger.error("%s", error)
         loop.call_exception_handler({"message": str(error), "exception": error, "task": task})
-        rolling_back = loop.create_task(self._roll_back(unit))
-        self._rolling_back.add(rolling_back)
-        rolling_back.add_done_callback(self._rolling_back.discard)
-        rolling_back.add_done_callback(lambda _: unit.abandon())
+        self._see_off(unit, loop.create_task(self._roll_back(unit)))
 
     async def _roll_back(self, unit: Unit) -> None:
         await unit.put_away()
         await self.run_hooks(unit.hooks_due())
+
+    async def put_away(self, unit: Unit) -> None:
+        """Roll back and close a unit that was never entered."""
+        unit.ended = True
+        try:
+            await unit.put_away()
+        finally:
+            self.units.discard(unit)
+
+    def finish_later(
+        self, unit: Unit, loop: asyncio.AbstractEventLoop, finish: Callable[[], Coroutine[None, None, None]]
+    ) -> None:
+        """Start the end of a unit that nobody waits for; from any thread."""
+
+        def start() -> None:
+            self._see_off(unit, loop.create_task(finish()))
+
+        try:
+            here = asyncio.get_running_loop() is loop
+        except RuntimeError:
+            here = False
+        if here:
+            start()
+        else:
+            loop.call_soon_threadsafe(start)
+
+    def _see_off(self, unit: Unit, task: "asyncio.Task[None]") -> None:
+        self._rolling_back.add(task)
+        task.add_done_callback(self._rolling_back.discard)
+        task.add_done_callback(lambda _: unit.abandon())
+
+    async def seen_off(self) -> None:
+        """Wait for the units whose end nobody waits for."""
+        loop = asyncio.get_running_loop()
+        ending = [task for task in self._rolling_back if task.get_loop() is loop]
+        if ending:
+            await asyncio.wait(ending)
 
     def current(self, call: str) -> Level:
         """The open block, for calls that make sense only in one.

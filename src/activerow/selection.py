@@ -120,6 +120,14 @@ class Selection(Generic[M]):
         """
         return self._with(lock=Lock(nowait=nowait, skip_locked=skip_locked))
 
+    def on_replica(self, *, allowed: bool = True) -> Self:
+        """Let a replica answer outside any unit: rows may be those of a moment ago. In a unit, the unit answers.
+
+        Args:
+            allowed: False asks the primary, whatever the database's `replica_policy` says.
+        """
+        return self._with(replica=allowed)
+
     def options(self, *options: ExecutableOption) -> Self:
         """SQLAlchemy's own options: `joinedload(...)`, `with_loader_criteria(...)`."""
         return self._with(options=(*self.plan.options, *options))

@@ -32,6 +32,7 @@ def check_plan(model: type, plan: Plan, terminal: str, *, all_rows: bool) -> Non
         "include": plan.include,
         "only/defer": plan.columns,
         "for_update": plan.lock,
+        "on_replica": plan.replica,
         "options": [option for option in plan.options if not isinstance(option, LoaderCriteriaOption)],
     }
     refused = [link for link, used in links.items() if used]

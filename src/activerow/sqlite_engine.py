@@ -14,6 +14,7 @@ from typing import Any
 from weakref import WeakSet
 
 from sqlalchemy import URL, Connection, event
+from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from activerow.statements import is_read
@@ -62,6 +63,7 @@ def set_up(engine: AsyncEngine) -> None:
     """Register the listeners of a SQLite engine."""
     sync = engine.sync_engine
     event.listen(sync, "connect", _on_connect)
+    event.listen(sync, "checkout", _refuse_abandoned)
     event.listen(sync, "begin", _on_begin)
     event.listen(sync, "before_cursor_execute", _before_statement)
 
@@ -74,6 +76,15 @@ def _on_connect(connection: Any, _record: object) -> None:
     cursor.close()
     connection.create_function("activerow_lower", 1, _lower, deterministic=True)
     connection.create_function("regexp", 2, _regexp, deterministic=True)
+
+
+def _refuse_abandoned(connection: Any, _entry: object, _proxy: object) -> None:
+    """Let the pool replace a connection whose statement was cancelled, should it have come back all the same.
+
+    SQLAlchemy invalidates it, but not where a second cancellation meets the closing of its cursor.
+    """
+    if getattr(connection.driver_connection, "abandoned", False):
+        raise DisconnectionError("its last statement was cancelled")
 
 
 def _lower(text: object) -> object:

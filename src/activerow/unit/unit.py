@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Protocol, TypeVar
 
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from sqlalchemy.orm import SessionTransaction
 
 from activerow.callsite import CallSite, call_site
@@ -93,6 +93,11 @@ class Unit:
         self.near: type | None = None  # a model written here: tables of one name exist in several databases
         self._due: list[Hook] = []
         self._over: asyncio.Event | None = None
+
+    @property
+    def engine(self) -> AsyncEngine:
+        """Where the unit's connection comes from."""
+        return cast("AsyncEngine", self.session.bind)
 
     # -- calls ---------------------------------------------------------------------------------------------------
 
