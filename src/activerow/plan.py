@@ -76,7 +76,10 @@ class Plan:
 
     def values(self, model: type, columns: tuple[Column, ...]) -> Select[Any]:
         """SELECT of single columns of the rows."""
-        selected = cast("Select[Any]", select(*[column.expression for column in columns]))
+        return self.onto(cast("Select[Any]", select(*[column.expression for column in columns])), model, columns)
+
+    def onto(self, selected: Select[Any], model: type, columns: tuple[Column, ...]) -> Select[Any]:
+        """A SELECT of `columns` that reads them of the rows."""
         statement = self._filtered(selected.select_from(model).options(*self._criteria_options()))
         return self._cut(self._sorted(statement, model, columns), model)
 

@@ -10,15 +10,19 @@ from activerow.database import database_of
 from activerow.errors import MultipleRecordsError, RecordNotFoundError, UsageError
 from activerow.execution import Call, Work
 from activerow.inspection import fields_of, mapper_of, primary_key_names
+from activerow.jsontext import json_rows
 from activerow.keys import Key, is_wide, primary_key
 from activerow.loading import KEYS_PER_STATEMENT, remember_result
 from activerow.ordering import column_at
 from activerow.plan import Plan
+from activerow.projection import check_projection, fetch_projected
 from activerow.selection import EVERYTHING, Attribute, Selection
 from activerow.setbased import check_columns, check_plan, delete_rows, update_rows
+from activerow.shapes import Schema, json_objects, shape_of
 
 M = TypeVar("M")
 T = TypeVar("T")
+S = TypeVar("S", bound=Schema)
 
 
 class Query(Selection[M]):
@@ -164,6 +168,36 @@ class Query(Selection[M]):
     async def pluck(self, column: str | ColumnExpressionArgument[Any]) -> list[Any]:
         """The values of one column."""
         return [row[0] for row in await self._columns([column])]
+
+    async def into(self, schema: type[S]) -> list[S]:
+        """Objects of a Pydantic model class, from what it names alone; no instance of the model is made.
+
+        To-one relations are joined, every to-many relation is one more statement per 500 rows.
+
+        Raises:
+            UnknownFieldError: The schema needs a name that the model does not have.
+            UsageError: It names something that has no SQL, or the query has links that load or lock.
+            pydantic.ValidationError: A row does not fit.
+        """
+        check_projection(self.model, self.plan, "into")
+        shape = shape_of(self.model, schema)
+        rows = await self._read(lambda session: fetch_projected(session, self.model, self.plan, shape))
+        return [schema.model_validate(row, from_attributes=True) for row in rows]
+
+    async def json(self, schema: type[Schema] | None = None, *, by_alias: bool | None = None) -> bytes:
+        """The rows as a JSON array of objects: of all columns, or in the form of a schema as `into` reads it.
+
+        Args:
+            schema: The bytes are those of `TypeAdapter(list[Schema]).dump_json(...)`.
+            by_alias: Name the schema's fields by their aliases; None leaves it to the schema's configuration.
+
+        Raises:
+            UsageError: As `into`; or a value has no JSON form.
+        """
+        if schema is not None:
+            return json_objects(await self.into(schema), schema, by_alias=by_alias)
+        check_projection(self.model, self.plan, "json")
+        return json_rows(await self.values())
 
     # -- changes -------------------------------------------------------------------------------------------------
 
