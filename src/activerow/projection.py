@@ -44,14 +44,7 @@ def check_projection(model: type, plan: Plan, terminal: str) -> None:
     Raises:
         UsageError: It loads something, or locks.
     """
-    criteria = [option for option in plan.options if isinstance(option, LoaderCriteriaOption)]
-    links = {
-        "include": plan.include,
-        "only/defer": plan.columns,
-        "for_update": plan.lock,
-        "options": len(criteria) < len(plan.options),
-    }
-    refused = [link for link, used in links.items() if used]
+    refused = plan.loading_links()
     if refused:
         raise UsageError(
             f"{terminal}() of a {model.__name__} query with {', '.join(refused)}: leave that out, the schema says what"
