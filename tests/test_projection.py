@@ -26,7 +26,6 @@ from sqlalchemy.orm import joinedload, with_loader_criteria
 from activerow import Database
 from activerow.errors import UnknownFieldError, UsageError
 from activerow.query import Query
-from activerow.shapes import shape_of
 from tests import bookshop
 from tests.backends.active import MakeDatabase
 from tests.blog import Base, Comment, Passport, Post, Seat, Status, Tag, Ticket, User, post_tags
@@ -485,12 +484,6 @@ async def test_what_cannot_be_read(db: Database, query: Query[Any], schema: Any,
                 await call(schema)
 
     assert sent == []
-
-
-def test_a_shape_is_worked_out_once() -> None:
-    """The same answer for the same model and schema; a schema that is gone leaves nothing behind."""
-    assert shape_of(User, UserOut) is shape_of(User, UserOut)
-    assert shape_of(Post, AuthorlessPost).columns == ("title",)
 
 
 # --- JSON -----------------------------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 | value | JSON |
 | --- | --- |
 | None, booleans, numbers, texts | themselves; NaN and the infinities are null |
-| `Decimal`, `UUID`, IP addresses and networks, `Path` | a string |
+| `Decimal`, `UUID`, IP addresses and networks | a string |
 | `datetime`, `time`, `date` | ISO 8601, with `Z` for UTC |
 | `timedelta` | an ISO 8601 duration |
 | `bytes` | a string, of UTF-8 |
@@ -19,7 +19,6 @@ from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network
-from pathlib import PurePath
 from typing import Any, Final, cast
 from uuid import UUID
 
@@ -88,7 +87,7 @@ def _text(value: bytes | bytearray | memoryview) -> str:
 _FORMS: tuple[tuple[Any, Callable[[Any], object]], ...] = (
     ((datetime, time), _moment),
     ((date,), date.isoformat),
-    ((Decimal, UUID, PurePath), str),
+    ((Decimal, UUID), str),
     ((Enum,), lambda value: value.value),
     ((timedelta,), _duration),
     ((bytes, bytearray, memoryview), _text),
@@ -104,7 +103,7 @@ def _form(value: object) -> object:
             return form(cast("Any", value))
     if isinstance(value, Mapping):
         return dict(cast("Mapping[Any, object]", value))
-    raise UsageError(f"json(): a {type(value).__name__} has no JSON form; give json() a schema that says how it looks")
+    raise UsageError(f"json(): {type(value).__name__} has no JSON form; give json() a schema that says how it looks")
 
 
 _ENCODER: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_form)

@@ -138,7 +138,7 @@ class Query(Selection[M]):
         return await self._aggregate("sum", column)
 
     async def avg(self, column: str | ColumnExpressionArgument[Any]) -> Any:
-        """The average of a column, in the number type the server has for it; None without values."""
+        """The average of a column: a float, of a `Numeric` column a Decimal; None without values."""
         return await self._aggregate("avg", column)
 
     @overload

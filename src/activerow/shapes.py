@@ -62,13 +62,16 @@ class Shape:
 _shapes: "WeakKeyDictionary[type, dict[tuple[type, int], Shape]]" = WeakKeyDictionary()
 
 
-def shape_of(model: type, schema: type) -> Shape:
+def shape_of(model: type, schema: object) -> Shape:
     """What `schema` names of `model`; worked out once per pair.
 
     Raises:
         UnknownFieldError: The schema needs a name that the model does not have.
         UsageError: It is no schema, or names something that has no SQL.
     """
+    if not _is_schema(schema):
+        name = getattr(schema, "__name__", None) or type(schema).__name__
+        raise UsageError(f"a schema is a class derived from pydantic.BaseModel, not {name}")
     known = _shapes.setdefault(schema, {})
     key = (model, len(mapper_of(model).attrs))
     shape = known.get(key)
@@ -92,15 +95,12 @@ def _is_schema(value: object) -> TypeGuard[type]:
     return isinstance(value, type) and hasattr(value, "model_fields") and hasattr(value, "model_validate")
 
 
-def _fields(schema: object) -> Mapping[str, _Field]:
+def _fields(schema: type) -> Mapping[str, _Field]:
     """The fields of a schema by name.
 
     Raises:
-        UsageError: It is none, or not complete.
+        UsageError: It has none, or is not complete.
     """
-    if not _is_schema(schema):
-        name = getattr(schema, "__name__", None) or type(schema).__name__
-        raise UsageError(f"a schema is a class derived from pydantic.BaseModel, not {name}")
     described = cast("Any", schema)
     if getattr(schema, "__pydantic_root_model__", False):
         raise UsageError(f"{schema.__name__} is a RootModel, which names no fields; give the model of one row")
