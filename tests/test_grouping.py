@@ -14,6 +14,7 @@ from activerow.aggregates import Avg, Count, Max, Min, Sum
 from activerow.errors import UnknownFieldError, UnknownLookupError, UsageError
 from tests.backends.active import MakeDatabase
 from tests.blog import Base, Comment, Post, Seat, Status, Ticket, User, post_tags
+from tests.bookshop import Page
 from tests.counting import statements
 
 
@@ -82,13 +83,13 @@ async def test_paths_across_to_one_relations(db: Database) -> None:
         await Post.query()
         .group_by("user__name")
         .order_by("posts", "user__name")
-        .values(posts=Count(), comments=Count("comments"), age=Min("user__age"))
+        .values(posts=Count(), comments=Count("comments"), age=Min("user__age"), users=Count("user"))
     )
 
     assert sorted(rows, key=lambda row: str(row["user__name"])) == [
-        {"user__name": None, "posts": 1, "comments": 0, "age": None},
-        {"user__name": "a", "posts": 2, "comments": 3, "age": 10},
-        {"user__name": "b", "posts": 1, "comments": 0, "age": 20},
+        {"user__name": None, "posts": 1, "comments": 0, "age": None, "users": 0},
+        {"user__name": "a", "posts": 2, "comments": 3, "age": 10, "users": 2},
+        {"user__name": "b", "posts": 1, "comments": 0, "age": 20, "users": 1},
     ]
 
 
@@ -281,6 +282,11 @@ async def test_values_of_hybrids_labels_and_sql(db: Database) -> None:
         (lambda: User.query().group_by("age").values(n=Count("posts", where=Q() | (Post.id > 3))), "not SQL"),
         (lambda: User.query().group_by("age").values(n=Count(distinct=True)), "counts rows"),
         (lambda: User.query().group_by().values(), "something to compute"),
+        (
+            lambda: User.query().group_by(User.age.label("id")).values(n=Count("posts__title", distinct=True)),
+            "primary key",
+        ),
+        (lambda: Page.query().group_by("size"), "more than one column"),
         (lambda: User.query().values("id", n=Count("age")), "group_by"),
         (lambda: User.query().values(func.lower(User.name)), "label"),
         (lambda: User.query().values("posts"), "must end at a column"),

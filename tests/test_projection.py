@@ -247,6 +247,10 @@ async def test_links_of_the_query(db: Database) -> None:
     assert await query.into(Titled) == await from_instances(Titled, query, "user")
     distinct = Post.order_by("user__age", "title").distinct().limit(2)
     assert [post.title for post in await distinct.into(AuthorlessPost)] == ["one", "two"]
+    assert [post.title for post in await distinct.order_by(None).order_by(Post.id.desc()).into(AuthorlessPost)] == [
+        "three",
+        "two",
+    ]
     assert await Post.query().limit(0).into(Titled) == []
 
 
@@ -297,6 +301,7 @@ async def test_aliases_and_validators(db: Database) -> None:
         first_title: str | None = Field(None, validation_alias=AliasPath("posts", 0, "title"))
         called: str = Field(validation_alias=AliasChoices("nickname", "name"))
         unknown: str = "default"
+        deeper: str = Field("nobody", validation_alias=AliasPath("boss", "shoe_size"))
         is_adult: bool
 
         @field_validator("called")
@@ -416,6 +421,10 @@ class NestedUnknown(Loose):
     posts: list[Unknown]
 
 
+class OptionalUnknown(Loose):
+    boss: Unknown | None = None
+
+
 class UnknownAtTheEnd(Loose):
     boss: str = Field(validation_alias=AliasPath("boss", "nme"))
 
@@ -425,6 +434,7 @@ class UnknownAtTheEnd(Loose):
     [
         (Unknown, "User has no field 'nme'; did you mean 'name'"),
         (NestedUnknown, "Post has no field 'nme'"),
+        (OptionalUnknown, "User has no field 'nme'"),
         (UnknownAtTheEnd, "User has no field 'nme'; did you mean 'name'"),
     ],
 )

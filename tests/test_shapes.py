@@ -64,6 +64,7 @@ class Worker(Base):
     name: Mapped[str]
     company_id: Mapped[int | None] = mapped_column(ForeignKey("companies.id"))
     company: Mapped[Company | None] = relationship(back_populates="people")
+    firm: Mapped[Company | None] = synonym("company")
 
     @hybrid_property
     def rank(self) -> str:
@@ -146,6 +147,7 @@ async def test_models_that_inherit(db: Database) -> None:
         name: str
         bonus: int | None
         company: CompanyOut
+        firm: CompanyOut
 
     class DirectorOut(BaseModel):
         name: str
@@ -155,7 +157,7 @@ async def test_models_that_inherit(db: Database) -> None:
         id: int
         bosses: list[ManagerOut]
 
-    manager = ManagerOut(name="m", bonus=5, company=CompanyOut(title="one"))
+    manager = ManagerOut(name="m", bonus=5, company=CompanyOut(title="one"), firm=CompanyOut(title="one"))
     assert await Manager.query().into(ManagerOut) == [manager]
     assert await Director.query().into(DirectorOut) == [DirectorOut(name="d", office="top")]
     with statements(db) as sent:

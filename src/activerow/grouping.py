@@ -74,7 +74,7 @@ class Groups(Generic[*Keys]):
 
     # -- terminals -----------------------------------------------------------------------------------------------
 
-    async def values(self, **computed: Computed) -> list[dict[str, Any]]:
+    async def values(self, /, **computed: Computed) -> list[dict[str, Any]]:
         """A dict of each group: its keys, and what is computed of it, by name. Without keys it is one, of all rows.
 
         Raises:
@@ -107,7 +107,7 @@ class Groups(Generic[*Keys]):
         statement = self._statement([(getattr(each, "name", None), each) for each in computed])
         return [tuple(row) for row in await self._rows(statement)]
 
-    def statement(self, **computed: Computed) -> Select[Any]:
+    def statement(self, /, **computed: Computed) -> Select[Any]:
         """The SELECT that `values` runs."""
         return self._statement(list(computed.items()))
 
@@ -123,9 +123,7 @@ class Groups(Generic[*Keys]):
 
     def _statement(self, computed: Sequence[tuple[str | None, Computed]]) -> Select[Any]:
         keys = [column_at(self.model, key) for key in self.keys]
-        # Rows of one primary key are one row.
-        is_single = {getattr(key, "key", key) for key in self.keys} >= set(primary_key_names(self.model))
-        taken = [(name, self._column(each, is_single=is_single)) for name, each in computed]
+        taken = [(name, self._column(each)) for name, each in computed]
         columns = (*keys, *[column for _, column in taken])
         if not columns:
             raise UsageError("group_by() without keys needs something to compute: values(rows=Count())")
@@ -143,10 +141,18 @@ class Groups(Generic[*Keys]):
         statement = statement.having(*conditions) if conditions else statement
         return statement.order_by(*order) if order else statement
 
-    def _column(self, computed: Computed, *, is_single: bool) -> Column:
+    def _column(self, computed: Computed) -> Column:
         if isinstance(computed, Aggregate):
-            return over_group(self.model, cast("Any", computed), is_single=is_single)
+            return over_group(self.model, cast("Any", computed), is_single=self._are_rows())
         return column_at(self.model, computed)
+
+    def _are_rows(self) -> bool:
+        """The primary key is among the keys: every group is one row."""
+        names = {key for key in self.keys if isinstance(key, str)}
+        attributes = {id(key) for key in self.keys}
+        return all(
+            name in names or id(getattr(self.model, name)) in attributes for name in primary_key_names(self.model)
+        )
 
 
 _Typed = Aggregate[A] | ColumnElement[A]

@@ -10,7 +10,7 @@ from operator import itemgetter
 from typing import Any, cast
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, TextClause, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import LoaderCriteriaOption, RelationshipProperty
 
@@ -119,8 +119,14 @@ class _Layout:
         if not plan.distinct:
             return plan.onto(self.statement, model, self.columns)
         # What rows are sorted by must be among the columns of a SELECT DISTINCT.
-        sorted_by = [bare(key.expression) for key in plan.order]
+        sorted_by = [_sorted_by(key.expression) for key in plan.order if not isinstance(key.expression, TextClause)]
         return plan.onto(self.statement.add_columns(*sorted_by), model, self.columns)
+
+
+def _sorted_by(key: Any) -> Any:
+    """A sort key without `desc`, `nulls_last` and the like."""
+    inner = bare(key)
+    return key if inner is key else _sorted_by(inner)
 
 
 _layouts: "WeakKeyDictionary[Shape, dict[bool, _Layout]]" = WeakKeyDictionary()
@@ -156,7 +162,7 @@ class _Writer:
         names = tuple(dict.fromkeys((*key_names, *shape.columns, *[key for each in fetched for key in each.keys])))
         start = self.start + len(self.columns)
         self.columns += [Column(getattr(entity, name), hops) for name in names]
-        joined_parts = tuple((name, self.part(related, (*hops, name))) for name, (_, related) in near.items())
+        joined_parts = tuple((name, self.part(of, (*hops, relation.key))) for name, (relation, of) in near.items())
         key = itemgetter(*range(start, start + len(key_names)))
         return _Part(names, start, start + len(names), key, shape.constants, joined_parts, fetched)
 

@@ -157,7 +157,9 @@ class Query(Selection[M]):
         """The largest value of a column; None without values."""
         return await self._aggregate("max", column)
 
-    async def values(self, *columns: str | ColumnExpressionArgument[Any], **computed: Computed) -> list[dict[str, Any]]:
+    async def values(
+        self, /, *columns: str | ColumnExpressionArgument[Any], **computed: Computed
+    ) -> list[dict[str, Any]]:
         """Dicts of single columns, `"author__name"` included; of all columns where none is named.
 
         Args:

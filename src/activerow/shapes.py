@@ -161,46 +161,49 @@ class _Needs:
             self._add_field(_Asked(schema, name, info, (*trail, schema)))
 
     def _add_field(self, asked: "_Asked") -> None:
-        missing: UnknownFieldError | None = None
+        lacking: list[UnknownFieldError] = []
         is_found = False
         for path in _paths(asked.schema, asked.name, asked.info):
-            try:
-                self._add_path(path, asked)
-            except UnknownFieldError as error:
-                missing = missing or error
+            missing = self._add_path(path, asked)
+            if missing is not None:
+                lacking.append(missing)
                 continue
             is_found = True
             if len(path) == 1:
                 return  # an attribute that rows have for certain: no further alias is looked at
-        if missing is not None and not is_found and asked.info.is_required():
-            raise missing
+        if lacking and not is_found and asked.info.is_required():
+            raise lacking[0]
 
-    def _add_path(self, path: _Path, asked: "_Asked") -> None:
+    def _add_path(self, path: _Path, asked: "_Asked") -> UnknownFieldError | None:
+        """Need what a path leads to; the error where a model lacks it, which a default may make good."""
         name, rest = str(path[0]), path[1:]
         relation = _relation(self.model, name, asked)
         if relation is None:
-            self._add_value(name, asked)
-            return
+            return self._add_value(name, asked)
         _, related = self.relations.setdefault(name, (relation, _Needs(relation.mapper.class_)))
         names = [index for index, part in enumerate(rest) if isinstance(part, str)]
         if names:
-            related._add_path(rest[names[0] :], asked)
-        else:
-            related.add_schema(asked.nested(relation), asked.trail)
+            return related._add_path(rest[names[0] :], asked)
+        related.add_schema(asked.nested(relation), asked.trail)
+        return None
 
-    def _add_value(self, name: str, asked: "_Asked") -> None:
+    def _add_value(self, name: str, asked: "_Asked") -> UnknownFieldError | None:
         mapper = mapper_of(self.model)
+        descriptor = mapper.all_orm_descriptors.get(name)
         if name in mapper.attrs:
             self.columns[name] = None
-            return
-        descriptor = mapper.all_orm_descriptors.get(name)
-        if descriptor is not None and descriptor.extension_type is HybridExtensionType.HYBRID_PROPERTY:
+        elif descriptor is not None and descriptor.extension_type is HybridExtensionType.HYBRID_PROPERTY:
             _check_expression(self.model, name, asked)
+            self.columns[name] = None
+        elif getattr_static(self.model, name, _MISSING) is _MISSING:
+            _refuse_subclasses(self.model, name, asked)
+            fields = fields_of(self.model)
+            choices = fields.columns + fields.relations + fields.hybrids
+            return UnknownFieldError(self.model.__name__, name, choices=choices)
         else:
             _check_plain(self.model, name, asked)
             self.constants[name] = getattr_static(self.model, name)
-            return
-        self.columns[name] = None
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,7 +267,7 @@ def _check_expression(model: type, name: str, asked: _Asked) -> None:
         raise _no_sql(model, name, asked, "a hybrid whose code only Python can run") from error
     if not isinstance(value, ColumnElement) and not hasattr(value, "__clause_element__"):
         raise _no_sql(model, name, asked, "a hybrid whose code only Python can run")
-    _refuse_subclasses(model, name, asked, differing=True)
+    _refuse_subclasses(model, name, asked)
 
 
 def _check_plain(model: type, name: str, asked: _Asked) -> None:
@@ -272,22 +275,17 @@ def _check_plain(model: type, name: str, asked: _Asked) -> None:
     descriptor = mapper_of(model).all_orm_descriptors.get(name)
     if descriptor is not None and descriptor.extension_type is AssociationProxyExtensionType.ASSOCIATION_PROXY:
         raise _no_sql(model, name, asked, "an association proxy")
-    value: object = getattr_static(model, name, _MISSING)
-    if value is _MISSING:
-        _refuse_subclasses(model, name, asked, differing=False)
-        fields = fields_of(model)
-        raise UnknownFieldError(model.__name__, name, choices=fields.columns + fields.relations + fields.hybrids)
+    value: object = getattr_static(model, name)
     if hasattr(type(value), "__get__"):
         raise _no_sql(model, name, asked, "a property" if isinstance(value, property) else "code of the class")
-    _refuse_subclasses(model, name, asked, differing=True)
+    _refuse_subclasses(model, name, asked)
 
 
-def _refuse_subclasses(model: type, name: str, asked: _Asked, *, differing: bool) -> None:
+def _refuse_subclasses(model: type, name: str, asked: _Asked) -> None:
     """Refuse a name that rows of a subclass would answer for themselves."""
     own: object = getattr_static(model, name, _MISSING)
     for mapper in mapper_of(model).self_and_descendants:
-        theirs: object = getattr_static(mapper.class_, name, _MISSING)
-        if theirs is not own and (differing or theirs is not _MISSING):
+        if getattr_static(mapper.class_, name, _MISSING) is not own:
             raise UsageError(
                 f"{asked}: {mapper.class_.__name__} has a {name} of its own; query {mapper.class_.__name__},"
                 f" or load rows with all() and validate those"
