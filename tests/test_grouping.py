@@ -172,6 +172,16 @@ async def test_related_rows_of_a_group(db: Database) -> None:
     ) == [{"id": 1, "name": "a", "posts": 2, "commenters": 2}, {"id": 2, "name": "b", "posts": 1, "commenters": 0}]
 
 
+async def test_a_model_that_is_related_to_itself(db: Database) -> None:
+    """Each step along such relations is to other rows than the step before."""
+    await User.create(id=5, email="e@x.org", name="e", boss_id=3)
+
+    rows = await User.order_by("id").values("id", below=Count("staff__staff"), beside=Count("boss__staff"))
+
+    assert [row["below"] for row in rows] == [1, 0, 0, 0, 0]
+    assert [row["beside"] for row in rows] == [0, 0, 2, 2, 1]
+
+
 async def test_lookups_on_related_rows(db: Database) -> None:
     """`where` narrows the related rows, and may cross relations from them, also back to where it started."""
     rows = (

@@ -98,6 +98,10 @@ newest = aliased(Company, select(Company).where(Company.id > 1).subquery())
 Worker.new_company = relationship(newest, primaryjoin=Worker.company_id == newest.id, viewonly=True)
 
 
+class NameOut(BaseModel):
+    name: str
+
+
 class CompanyOut(BaseModel):
     title: str
 
@@ -119,15 +123,12 @@ async def db(make_database: MakeDatabase) -> Database:
 async def test_kinds_of_attributes(db: Database) -> None:
     """Columns under another name, synonyms of columns and relations, expressions, and constants of the class."""
 
-    class Named(BaseModel):
-        name: str
-
     class Wide(BaseModel):
         label: str
         title: str
         doubled: int
         kind_of_thing: str
-        staff: list[Named]
+        staff: list[NameOut]
 
     rows = await Company.order_by("id").into(Wide)
 
@@ -228,7 +229,7 @@ def test_a_shape_is_worked_out_once() -> None:
 
 async def test_a_schema_that_is_gone_leaves_nothing_behind(db: Database) -> None:
     """Schemas made on the fly are collected as garbage, with all that was worked out for them."""
-    schema = _schema(label=str, people=list[_schema(name=str)])
+    schema = _schema(label=str, people=list[NameOut])
     gone = weakref.ref(schema)
     await Company.query().limit(0).into(schema)
 

@@ -131,7 +131,7 @@ class Groups(Generic[*Keys]):
         selected += [_labelled(column, name) for name, column in taken]
         statement = self.plan.onto(cast("Select[Any]", select(*selected)), self.model, columns)
         if keys:
-            # By position: an expression with bound values is not the same to the server when it is written twice.
+            # By position: no server has to find out that an expression, which may hold a subquery, is the same one.
             statement = statement.group_by(*[text(str(number)) for number in range(1, len(keys) + 1)])
         named = _Named(self.model, {each.name: each for each in selected[: len(keys)] if isinstance(each, Label)})
         results = {name: column.expression for name, column in taken if name is not None}
