@@ -93,15 +93,16 @@ def all_of(members: Iterable[Q | Condition]) -> Q:
     return _combined("and", members)
 
 
-def condition_of(model: type, group: Q) -> Condition | None:
-    """The SQL of a group; None when it says nothing.
+def condition_of(model: type, group: Q, entity: Any = None) -> Condition | None:
+    """The SQL of a group, on the model or an alias of it; None when it says nothing.
 
     Raises:
         UnknownFieldError, UnknownLookupError: A name does not exist.
         UsageError: A value does not fit its lookup, or something is no condition.
         InvalidDataError: A value could not be in its column.
     """
-    return _sql(_Place(model, model, ()), _resolved(model, group)) if group.parts else None
+    entity = model if entity is None else entity
+    return _sql(_Place(model, entity, ()), _resolved(model, group)) if group.parts else None
 
 
 # --- names ----------------------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from sqlalchemy import ColumnElement, Select, TextClause, UnaryExpression
+from sqlalchemy.orm import RelationshipProperty
 from sqlalchemy.sql import operators
 
 from activerow.errors import UsageError
@@ -46,9 +47,23 @@ def column_at(model: type, path: object) -> Column:
 
 
 def _expression(value: Any) -> Any:
+    if isinstance(getattr(value, "property", None), RelationshipProperty):
+        raise UsageError(f"{value} is a relation, not a column; name a column of the related row")
     if hasattr(value, "__clause_element__") or isinstance(value, ColumnElement | TextClause):
         return cast("Any", value)
     raise UsageError(f"a column is named by a string or an SQL expression, not by a {type(value).__name__}")
+
+
+def name_of(column: Any) -> str:
+    """The name under which a column is given back: its path, its attribute's name, or its label.
+
+    Raises:
+        UsageError: It is SQL without a label.
+    """
+    name = column if isinstance(column, str) else getattr(column, "key", None)
+    if not isinstance(name, str):
+        raise UsageError(f"an SQL expression has no name to be given back under: {column}.label('name') gives it one")
+    return name
 
 
 def sort_key(model: type, key: object) -> Column:

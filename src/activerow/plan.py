@@ -9,6 +9,7 @@ from sqlalchemy.orm.interfaces import ORMOption
 from sqlalchemy.sql.base import ExecutableOption
 from sqlalchemy.sql.visitors import iterate
 
+from activerow.aggregates import applied
 from activerow.errors import UsageError
 from activerow.inspection import primary_key_names
 from activerow.loading import Path, include_options
@@ -73,6 +74,16 @@ class Plan:
             raise UsageError("for_update() locks rows of the primary; leave out on_replica()")
         return False
 
+    def loading_links(self) -> list[str]:
+        """The links that say how rows are loaded, by name; options that only say which rows there are do not count."""
+        links = {
+            "include": self.include,
+            "only/defer": self.columns,
+            "for_update": self.lock,
+            "options": len(self._criteria_options()) < len(self.options),
+        }
+        return [link for link, used in links.items() if used]
+
     # -- statements ----------------------------------------------------------------------------------------------
 
     def rows(self, model: type) -> Select[Any]:
@@ -89,7 +100,10 @@ class Plan:
 
     def values(self, model: type, columns: tuple[Column, ...]) -> Select[Any]:
         """SELECT of single columns of the rows."""
-        selected = cast("Select[Any]", select(*[column.expression for column in columns]))
+        return self.onto(cast("Select[Any]", select(*[column.expression for column in columns])), model, columns)
+
+    def onto(self, selected: Select[Any], model: type, columns: tuple[Column, ...]) -> Select[Any]:
+        """A SELECT of `columns` that reads them of the rows."""
         statement = self._filtered(selected.select_from(model).options(*self._criteria_options()))
         return self._cut(self._sorted(statement, model, columns), model)
 
@@ -114,10 +128,10 @@ class Plan:
         """SELECT of an aggregate of one column over the rows."""
         plan = self._without_lock(f"{function}()")
         if not self._is_cut():
-            value = getattr(func, function)(column.expression)
+            value = applied(function, column.expression)
             return replace(plan, order=()).values(model, (Column(value, column.hops),))
         name = Column(column.expression.label("value"), column.hops)
-        return select(getattr(func, function)(plan.values(model, (name,)).subquery().c.value))
+        return select(applied(function, plan.values(model, (name,)).subquery().c.value))
 
     def target(self, model: type, dialect: str) -> tuple[ColumnElement[bool], ...]:
         """The conditions of an UPDATE or DELETE of the rows: those of the query, or that the key is one of its keys."""

@@ -3,24 +3,31 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar, cast, overload
 
-from sqlalchemy import ColumnExpressionArgument, Select
+from sqlalchemy import ColumnExpressionArgument, Select, SQLColumnExpression
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from activerow.aggregates import over_related
 from activerow.database import database_of
 from activerow.errors import MultipleRecordsError, RecordNotFoundError, UsageError
 from activerow.execution import Call, Work
+from activerow.explanation import check_explanation, explained
+from activerow.grouping import A, B, Computed, Groups, groups_of
 from activerow.inspection import fields_of, mapper_of, primary_key_names
+from activerow.jsontext import json_rows
 from activerow.keys import Key, is_wide, primary_key
 from activerow.loading import KEYS_PER_STATEMENT, remember_result
-from activerow.ordering import column_at
+from activerow.ordering import column_at, name_of
 from activerow.paging import CursorPage, Numbered, Page, Step, check_walk
 from activerow.plan import Plan
-from activerow.selection import EVERYTHING, Attribute, Selection
+from activerow.projection import check_projection, fetch_projected
+from activerow.selection import EVERYTHING, Selection
 from activerow.setbased import check_columns, check_plan, delete_rows, update_rows
+from activerow.shapes import Schema, json_objects, shape_of
 from activerow.streaming import Stream
 
 M = TypeVar("M")
 T = TypeVar("T")
+S = TypeVar("S", bound=Schema)
 
 
 class Query(Selection[M]):
@@ -185,7 +192,7 @@ class Query(Selection[M]):
         return await self._aggregate("sum", column)
 
     async def avg(self, column: str | ColumnExpressionArgument[Any]) -> Any:
-        """The average of a column, in the number type the server has for it; None without values."""
+        """The average of a column: a float, of a `Numeric` column a Decimal; None without values."""
         return await self._aggregate("avg", column)
 
     @overload
@@ -204,11 +211,18 @@ class Query(Selection[M]):
         """The largest value of a column; None without values."""
         return await self._aggregate("max", column)
 
-    async def values(self, *columns: Attribute) -> list[dict[str, Any]]:
-        """Dicts of single columns, `"author__name"` included; of all columns where none is named."""
+    async def values(
+        self, /, *columns: str | ColumnExpressionArgument[Any], **computed: Computed
+    ) -> list[dict[str, Any]]:
+        """Dicts of single columns, `"author__name"` included; of all columns where none is named.
+
+        Args:
+            columns: Names, paths across to-one relations, attributes, or labelled SQL.
+            computed: What else is read under a name: SQL, or aggregates of related rows like `posts=Count("posts")`.
+        """
         named = columns or fields_of(self.model).columns
-        names = [column if isinstance(column, str) else column.key for column in named]
-        rows = await self._columns(named)
+        names = [*[name_of(column) for column in named], *computed]
+        rows = await self._columns([*named, *[over_related(self.model, each) for each in computed.values()]])
         return [dict(zip(names, row, strict=True)) for row in rows]
 
     @overload
@@ -218,6 +232,66 @@ class Query(Selection[M]):
     async def pluck(self, column: str | ColumnExpressionArgument[Any]) -> list[Any]:
         """The values of one column."""
         return [row[0] for row in await self._columns([column])]
+
+    async def into(self, schema: type[S]) -> list[S]:
+        """Objects of a Pydantic model class, from what it names alone; no instance of the model is made.
+
+        To-one relations are joined, every to-many relation is one more statement per 500 rows.
+
+        Raises:
+            UnknownFieldError: The schema needs a name that the model does not have.
+            UsageError: It names something that has no SQL, or the query has links that load or lock.
+            pydantic.ValidationError: A row does not fit.
+        """
+        check_projection(self.model, self.plan, "into")
+        shape = shape_of(self.model, schema)
+        rows = await self._read(lambda session: fetch_projected(session, self.model, self.plan, shape))
+        return [schema.model_validate(row, from_attributes=True) for row in rows]
+
+    async def json(self, schema: type[Schema] | None = None, *, by_alias: bool | None = None) -> bytes:
+        """The rows as a JSON array of objects: of all columns, or in the form of a schema as `into` reads it.
+
+        Args:
+            schema: The bytes are those of `TypeAdapter(list[Schema]).dump_json(...)`.
+            by_alias: Name the schema's fields by their aliases; None leaves it to the schema's configuration.
+
+        Raises:
+            UsageError: As `into`; or a value has no JSON form.
+        """
+        if schema is not None:
+            return json_objects(await self.into(schema), schema, by_alias=by_alias)
+        check_projection(self.model, self.plan, "json")
+        return json_rows(await self.values())
+
+    # -- groups and plans ----------------------------------------------------------------------------------------
+
+    @overload
+    def group_by(self, a: SQLColumnExpression[A], /) -> Groups[A]: ...
+    @overload
+    def group_by(self, a: SQLColumnExpression[A], b: SQLColumnExpression[B], /) -> Groups[A, B]: ...
+    @overload
+    def group_by(self, *keys: str | ColumnExpressionArgument[Any]) -> Groups[*tuple[Any, ...]]: ...
+    def group_by(self, *keys: str | ColumnExpressionArgument[Any]) -> Any:
+        """The rows in groups that agree in `keys`: `group_by("country").values(users=Count())`.
+
+        Raises:
+            UnknownFieldError: A key is not a field of the model it stands on.
+            UsageError: A key is no column; or the query sorts, cuts, loads or locks its rows.
+        """
+        return groups_of(self.model, self.session, self.plan, keys)
+
+    async def explain(self, *, analyze: bool = False) -> str:
+        """How the server would run the SELECT of `all`, in its own words; what `include` reads next is not in it.
+
+        Args:
+            analyze: Run it, and say what it took.
+
+        Raises:
+            UsageError: SQLite was asked to analyze.
+        """
+        check_explanation(database_of(self.model).dialect, analyze=analyze)
+        statement = self.statement
+        return await self._read(lambda session: explained(session, statement, analyze=analyze))
 
     # -- changes -------------------------------------------------------------------------------------------------
 

@@ -115,6 +115,13 @@ def _set(state: State, relation: RelationshipProperty[Any], rows: list[object]) 
         set_committed_value(row, relation.key, rows if relation.uselist else rows[0] if rows else None)
 
 
+def statement_to(relation: RelationshipProperty[Any]) -> tuple[tuple[str, ...], Select[Any]]:
+    """Attributes of a row, and the statement that takes their values as `keys` and gives them before related rows."""
+    short, sure = _routes_of(relation)
+    route = short or sure
+    return route.names, route.statement
+
+
 # --- routes ---------------------------------------------------------------------------------------------------------
 
 
