@@ -9,7 +9,7 @@ import math
 from decimal import Decimal
 from typing import Any, Final, cast
 
-from sqlalchemy import Boolean, ColumnElement, String, bindparam, false, func, literal, not_, or_
+from sqlalchemy import Boolean, ColumnElement, String, and_, bindparam, case, false, func, literal, not_, or_
 
 from activerow.comparable import check_comparable
 from activerow.fieldpaths import TEXT
@@ -17,6 +17,7 @@ from activerow.jsonpaths import (
     CodePoints,
     JsonBoolean,
     JsonFloat,
+    JsonIsList,
     JsonKind,
     JsonMember,
     JsonNumber,
@@ -24,6 +25,7 @@ from activerow.jsonpaths import (
     JsonPath,
     JsonPresent,
     JsonText,
+    is_index,
 )
 from activerow.operands import Lookup, kind_of
 from activerow.textlookups import match
@@ -46,7 +48,7 @@ def compare_document(column: Any, lookup: Lookup) -> Condition:
         return _has_key(column, lookup)
     if word == "isnull" or (value is None and word in {"exact", "ne"}):
         absent = lookup.flag() if word == "isnull" else word == "exact"
-        kind = JsonKind(column, _path(lookup.field.keys))
+        kind = _at(column, lookup, JsonKind)
         return kind.is_(None) if absent else kind.is_not(None)
     if word == "contains":
         return _contains(column, lookup)
@@ -62,7 +64,16 @@ def _path(keys: tuple[str, ...]) -> Any:
 
 
 def _at(column: Any, lookup: Lookup, kind: type[Any]) -> Any:
-    return kind(column, _path(lookup.field.keys))
+    """What stands at the lookup's keys, if it is of that kind."""
+    return _inside(column, lookup.field.keys, kind(column, _path(lookup.field.keys)))
+
+
+def _inside(column: Any, keys: tuple[str, ...], element: Any) -> Any:
+    """`element`, or NULL where an index leads into something else than a list: MariaDB takes any value for its own 0th,
+    PostgreSQL a key of digits.
+    """
+    lists = [JsonIsList(column, _path(keys[:place])) for place, key in enumerate(keys) if is_index(key)]
+    return case((and_(*lists), element)) if lists else element
 
 
 def _has_key(column: Any, lookup: Lookup) -> Condition:
@@ -71,7 +82,8 @@ def _has_key(column: Any, lookup: Lookup) -> Condition:
         raise lookup.refused(f"takes a key, or a place in a list counted from 0, not {kind_of(key)}")
     if isinstance(key, str):
         _check_key(lookup, key)
-    return cast("Condition", JsonPresent(column, _path((*lookup.field.keys, str(key)))))
+    keys = (*lookup.field.keys, str(key))
+    return func.coalesce(_inside(column, keys, JsonPresent(column, _path(keys))), false(), type_=Boolean())
 
 
 def _check_key(lookup: Lookup, key: str) -> None:
@@ -91,7 +103,8 @@ def _contains(column: Any, lookup: Lookup) -> Condition:
     written = str(value) if isinstance(value, Decimal) else json.dumps(value)
     # true and false are their own values; of others the type is not enough.
     rest = () if isinstance(value, bool) else (bound,)
-    member = JsonMember(column, _path(lookup.field.keys), bindparam(None, written, String(), unique=True), *rest)
+    keys = lookup.field.keys
+    member = _inside(column, keys, JsonMember(column, _path(keys), literal(written, String()), *rest))
     if not isinstance(value, str):
         return member
     return func.coalesce(member, match(_at(column, lookup, JsonText), lookup), type_=Boolean())
@@ -124,14 +137,15 @@ def _membership(column: Any, lookup: Lookup) -> Condition:
     items = lookup.items()
     if len(items) > MOST_VALUES:
         raise lookup.refused(f"takes at most {MOST_VALUES} values in a document")
-    by_kind: dict[Any, list[Any]] = {}
-    for item in items:
-        if item is not None:
-            kind, bound = _typed(lookup, item)
-            by_kind.setdefault(kind, []).append(bound)
+    found: dict[type[Any], Any] = {}
+    for kind, bound in (_typed(lookup, item) for item in items if item is not None):
+        found.setdefault(kind, []).append(bound)
+    conditions = {kind: _at(column, lookup, kind).in_(values) for kind, values in found.items()}
+    if JsonFloat in conditions and JsonNumber in conditions:
+        conditions[JsonNumber] = or_(conditions.pop(JsonFloat), conditions[JsonNumber])
     # No more than one of them is not NULL: a value has one type.
-    found: list[Any] = [_at(column, lookup, kind).in_(values) for kind, values in by_kind.items()]
-    condition = func.coalesce(*found, type_=Boolean()) if len(found) > 1 else found[0] if found else false()
+    several = len(conditions) > 1
+    condition = func.coalesce(*conditions.values(), type_=Boolean()) if several else or_(false(), *conditions.values())
     if None in items:
         condition = or_(condition, _at(column, lookup, JsonKind).is_(None))
     return cast("Condition", condition if lookup.word == "in" else not_(condition))

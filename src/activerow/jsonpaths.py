@@ -4,6 +4,7 @@ Each element takes a column and a path, and is NULL where the value is of anothe
 missing is nothing. So comparisons mean the same on every server, whatever its own rules for mixed types are.
 """
 
+import json
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any, Final
@@ -15,7 +16,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import NullType, TypeDecorator, TypeEngine
 
-_INT64: Final = range(-(1 << 63), 1 << 63)
+_BEYOND: Final = 1 << 63
 _MYSQL: Final = ("mysql", "mariadb")
 _MYSQL_NUMBERS: Final = "('INTEGER', 'UNSIGNED INTEGER', 'DOUBLE', 'DECIMAL')"
 
@@ -35,7 +36,7 @@ class JsonPath(TypeDecorator[tuple[str, ...]]):
         keys = value or ()
         if dialect.name == "postgresql":
             return list(keys)
-        return "$" + "".join(f"[{key}]" if is_index(key) else f'."{key}"' for key in keys)
+        return "$" + "".join(f"[{key}]" if is_index(key) else f".{_quoted(key)}" for key in keys)
 
 
 class JsonNumeral(TypeDecorator[Any]):
@@ -52,9 +53,13 @@ class JsonNumeral(TypeDecorator[Any]):
         """Keep integers whole, and floats as short as they are written."""
         if dialect.name == "postgresql":
             return Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
-        if dialect.name == "sqlite" and (isinstance(value, Decimal) or value not in _INT64):
-            return float(value)
-        return value
+        fits = isinstance(value, int) and -_BEYOND <= value < _BEYOND
+        return value if fits or dialect.name != "sqlite" else float(value)
+
+
+def _quoted(key: str) -> str:
+    # SQLite before 3.45 and MariaDB find a key by the letters it is stored in: those of SQLAlchemy's JSON are ASCII.
+    return json.dumps(key)
 
 
 def is_index(key: str) -> bool:
@@ -78,6 +83,13 @@ class JsonKind(_AtPath):
 
     inherit_cache = True
     type = String()
+
+
+class JsonIsList(_AtPath):
+    """Whether the value is a list."""
+
+    inherit_cache = True
+    type = Boolean()
 
 
 class JsonPresent(_AtPath):
@@ -135,6 +147,7 @@ class CodePoints(FunctionElement[str]):
 
 _SQLITE: Final = {
     JsonKind: "NULLIF(json_type({0}, {1}), 'null')",
+    JsonIsList: "(json_type({0}, {1}) = 'array')",
     JsonPresent: "(json_type({0}, {1}) IS NOT NULL)",
     JsonText: "(CASE WHEN json_type({0}, {1}) = 'text' THEN json_extract({0}, {1}) END)",
     JsonNumber: "(CASE WHEN json_type({0}, {1}) IN ('integer', 'real') THEN json_extract({0}, {1}) END)",
@@ -150,6 +163,7 @@ _SQLITE_MEMBER: Final = (
 _HERE: Final = "(CAST({0} AS JSONB) #> CAST({1} AS TEXT[]))"
 _POSTGRESQL: Final = {
     JsonKind: f"NULLIF(jsonb_typeof({_HERE}), 'null')",
+    JsonIsList: f"(jsonb_typeof({_HERE}) = 'array')",
     JsonPresent: f"({_HERE} IS NOT NULL)",
     JsonText: f"(CASE WHEN jsonb_typeof({_HERE}) = 'string' THEN {_HERE} #>> '{{{{}}}}' END)",
     JsonNumber: f"(CASE WHEN jsonb_typeof({_HERE}) = 'number' THEN CAST({_HERE} AS NUMERIC) END)",
@@ -162,6 +176,7 @@ _POSTGRESQL: Final = {
 _THERE: Final = "JSON_EXTRACT({0}, {1})"
 _MYSQL_SQL: Final = {
     JsonKind: f"NULLIF(JSON_TYPE({_THERE}), 'NULL')",
+    JsonIsList: f"(JSON_TYPE({_THERE}) = 'ARRAY')",
     JsonPresent: f"({_THERE} IS NOT NULL)",
     JsonText: f"(CASE WHEN JSON_TYPE({_THERE}) = 'STRING' THEN JSON_UNQUOTE({_THERE}) END COLLATE utf8mb4_bin)",
     JsonNumber: (
@@ -173,11 +188,14 @@ _MYSQL_SQL: Final = {
 }
 
 
+# The value itself, which JsonMember has too, is for SQLite alone: a server refuses parameters that stand nowhere.
+_USED: Final = 3
+
+
 def _written(forms: dict[type[Any], str]) -> Callable[..., str]:
     def write(element: Any, compiler: SQLCompiler, **options: Any) -> str:
         form = next(forms[kind] for kind in type(element).__mro__ if kind in forms)
-        column, path, *others = element.clauses
-        parts = [compiler.process(clause, **options) for clause in (column, path, *others)]
+        parts = [compiler.process(clause, **options) for clause in tuple(element.clauses)[:_USED]]
         return form.format(*parts)
 
     return write
@@ -193,7 +211,7 @@ def _sqlite_member(element: JsonMember, compiler: SQLCompiler, **options: Any) -
     return _SQLITE_MEMBER.format(column, path, f"{kinds} AND member.value = {compiler.process(value, **options)}")
 
 
-for _kind in (JsonKind, JsonPresent, JsonText, JsonNumber, JsonFloat, JsonBoolean, JsonMember):
+for _kind in (JsonKind, JsonIsList, JsonPresent, JsonText, JsonNumber, JsonFloat, JsonBoolean, JsonMember):
     compiles(_kind, "postgresql")(_written(_POSTGRESQL))
     compiles(_kind, *_MYSQL)(_written(_MYSQL_SQL))
     compiles(_kind, "sqlite")(_sqlite_member if _kind is JsonMember else _written(_SQLITE))
