@@ -12,6 +12,7 @@ from sqlalchemy import (
     Date,
     DateTime,
     Integer,
+    and_,
     bindparam,
     extract,
     false,
@@ -79,6 +80,9 @@ def _comparison(column: Any, type_: TypeEngine[Any] | None, lookup: Lookup) -> A
     if word == "between":
         low, high = lookup.pair()
         return column.between(bound(low), bound(high))
+    if word == "within":
+        start, end = lookup.pair()
+        return and_(column >= bound(start), column < bound(end))
     if word in _ORDERED:
         return _ORDERED[word](column, bound(value))
     return _membership(column, lookup, bound)

@@ -49,7 +49,7 @@ def compare_document(column: Any, lookup: Lookup) -> Condition:
     if word == "isnull" or (value is None and word in {"exact", "ne"}):
         absent = lookup.flag() if word == "isnull" else word == "exact"
         kind = _at(column, lookup, JsonKind)
-        return kind.is_(None) if absent else kind.is_not(None)
+        return cast("Condition", kind.is_(None) if absent else kind.is_not(None))
     if word == "contains":
         return _contains(column, lookup)
     if word in TEXT:
@@ -106,7 +106,7 @@ def _contains(column: Any, lookup: Lookup) -> Condition:
     keys = lookup.field.keys
     member = _inside(column, keys, JsonMember(column, _path(keys), literal(written, String()), *rest))
     if not isinstance(value, str):
-        return member
+        return cast("Condition", member)
     return func.coalesce(member, match(_at(column, lookup, JsonText), lookup), type_=Boolean())
 
 
@@ -171,4 +171,6 @@ def _typed(lookup: Lookup, value: Any) -> tuple[type[Any], Any]:
     remedy = (
         f"ask for its parts, {lookup.path}__key=..." if isinstance(value, dict | list) else "write it as JSON has it"
     )
-    raise lookup.refused(f"takes str, int, float, Decimal or bool in a document, not {kind_of(value)}; {remedy}")
+    raise lookup.refused(
+        f"takes str, int, float, Decimal or bool in a document, not {kind_of(cast('object', value))}; {remedy}"
+    )

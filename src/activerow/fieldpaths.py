@@ -15,7 +15,8 @@ SENSITIVE: Final = frozenset({"contains", "startswith", "endswith", "like"})
 INSENSITIVE: Final = frozenset({"icontains", "istartswith", "iendswith", "iexact", "ilike"})
 TEXT: Final = (*sorted(SENSITIVE | INSENSITIVE), "regex")
 _COMPARISONS: Final = ("exact", "ne", "gt", "gte", "lt", "lte", "in", "not_in", "between", "isnull")
-_LOOKUPS: Final = frozenset({*_COMPARISONS, *TEXT})
+_MOMENTS: Final = (*_COMPARISONS, "within")
+_LOOKUPS: Final = frozenset({*_MOMENTS, *TEXT})
 _RELATION: Final = ("exact", "ne", "in", "not_in", "isnull")
 _DOCUMENT: Final = (*_COMPARISONS, *TEXT, "has_key")
 _DATE_PARTS: Final = ("year", "month", "day")
@@ -119,7 +120,7 @@ def _offered(field: Field) -> tuple[tuple[str, ...], tuple[str, ...]]:
     if isinstance(impl, JSON):
         return (), _DOCUMENT
     if isinstance(impl, DateTime):
-        return ("date", *_DATE_PARTS, *_TIME_PARTS), _COMPARISONS
+        return ("date", *_DATE_PARTS, *_TIME_PARTS), _MOMENTS
     if isinstance(impl, Date):
         return _DATE_PARTS, _COMPARISONS
     if isinstance(impl, Time):

@@ -27,6 +27,8 @@ from activerow.errors import (
 )
 from activerow.execution import Call
 from activerow.inspection import fields_of, mapper_of, primary_key_names
+from activerow.members import members_at_hand
+from activerow.partial import is_partial, mark_whole
 from activerow.query import Query
 from activerow.strangers import AS_FLUSHED
 from activerow.unit import Kind, UnitSyncSession
@@ -117,11 +119,12 @@ class Writing:
             with _taking_back(sync), attached(sync, self) as row, _showing_again(row):
                 await _load_replaced(session, row, given)
                 check_values(inspect(row).mapper, given, operation="update", backend=_backend(session))
-                fill(row, given)
-                if _is_changed(row):
-                    _flag_untracked(row)
-                    await session.flush()
-                    written.append(True)
+                async with members_at_hand(session, row, given):
+                    fill(row, given)
+                    if _is_changed(row):
+                        _flag_untracked(row)
+                        await session.flush()
+                        written.append(True)
 
         async def after(session: AsyncSession) -> None:
             if written:
@@ -361,6 +364,8 @@ async def _read_again(
         raise UsageError(f"{row!r} is not stored; there is nothing to read")
     columns = (p.key for p in state.mapper.column_attrs if not p.deferred or p.key in state.dict)
     names = attributes or tuple(columns)
+    for name in attributes:
+        mark_whole(state, name)
     with attached(session.sync_session, row) as target:
         try:
             await session.run_sync(_refresh, target, names, lock=lock)
@@ -389,10 +394,12 @@ def _delete(session: Session, row: object) -> None:
 
 
 def _forget_deleted_members(state: InstanceState[Any]) -> None:
-    """Have collections that still hold deleted rows read again: what the database holds decides what goes along."""
+    """Have collections read again that hold deleted rows, or not all: the database decides what goes along."""
     for name in state.dict.keys() & state.mapper.relationships.keys() - state.committed_state.keys():
         members = state.dict[name]
-        if state.mapper.relationships[name].uselist and any(inspect(m).was_deleted for m in members._sa_adapter):
+        if not state.mapper.relationships[name].uselist:
+            continue
+        if is_partial(state, name) or any(inspect(m).was_deleted for m in members._sa_adapter):
             del state.dict[name]
 
 
