@@ -1,18 +1,18 @@
 """One lookup as SQL: a column or a relation, compared with a value."""
 
 import operator
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from typing import Any, Final, cast
 
 from sqlalchemy import (
+    JSON,
     BigInteger,
     ColumnElement,
     Date,
     DateTime,
     Integer,
-    String,
+    and_,
     bindparam,
     extract,
     false,
@@ -26,52 +26,17 @@ from sqlalchemy.orm.base import instance_state
 from sqlalchemy.types import TypeEngine
 
 from activerow.comparable import beyond_32_bits, check_comparable, refusal
-from activerow.errors import UsageError
-from activerow.fieldpaths import SENSITIVE, TEXT, Field, implementation
-from activerow.matching import (
-    DateOf,
-    IExact,
-    ILike,
-    Like,
-    Pattern,
-    Regex,
-    TextMatch,
-    UnicodeIExact,
-    UnicodeILike,
-    Utc,
-)
+from activerow.documents import compare_document
+from activerow.fieldpaths import TEXT, implementation
+from activerow.matching import DateOf, Utc
+from activerow.operands import Lookup, kind_of
+from activerow.textlookups import match
 
 Condition = ColumnElement[bool]
 
 _ORDERED: Final = {"gt": operator.gt, "gte": operator.ge, "lt": operator.lt, "lte": operator.le}
-_FOLDING: Final[Mapping[tuple[bool, str], type[TextMatch]]] = {
-    (True, "ascii"): IExact,
-    (True, "unicode"): UnicodeIExact,
-    (False, "ascii"): ILike,
-    (False, "unicode"): UnicodeILike,
-}
 _MOST_PARAMETERS: Final = 10_000
-_PAIR: Final = 2
 _ONE: Final = literal_column("1", Integer())
-
-
-@dataclass(frozen=True, slots=True)
-class Lookup:
-    """A field, perhaps a part of its date, a comparison and the value to compare with."""
-
-    field: Field
-    part: str | None
-    word: str
-    value: object
-
-    @property
-    def path(self) -> str:
-        """How the left side of the comparison is written."""
-        return self.field.path if self.part is None else f"{self.field.path}__{self.part}"
-
-    def refused(self, expectation: str) -> UsageError:
-        """The error for a value that does not fit the comparison."""
-        return UsageError(f"{self.path}__{self.word} {expectation}")
 
 
 def compare(entity: Any, lookup: Lookup) -> Condition:
@@ -86,10 +51,12 @@ def compare(entity: Any, lookup: Lookup) -> Condition:
     if relation is not None:
         return _compare_relation(column, relation, lookup)
     type_ = lookup.field.type
+    if type_ is not None and isinstance(implementation(type_), JSON):
+        return compare_document(column, lookup)
     if lookup.part is not None:
         column, type_ = _part_of(column, cast("TypeEngine[Any]", type_), lookup.part)
     if lookup.word in TEXT:
-        return _match(column, lookup)
+        return match(column, lookup)
     return cast("Condition", _comparison(column, type_, lookup))
 
 
@@ -105,14 +72,17 @@ def _comparison(column: Any, type_: TypeEngine[Any] | None, lookup: Lookup) -> A
         return _bound(lookup, type_, item)
 
     if word == "isnull":
-        return column.is_(None) if _flag(lookup) else column.is_not(None)
+        return column.is_(None) if lookup.flag() else column.is_not(None)
     if word == "exact":
         return column.is_(None) if value is None else column == bound(value)
     if word == "ne":
         return column.is_not(None) if value is None else column != bound(value)
     if word == "between":
-        low, high = _pair(lookup)
+        low, high = lookup.pair()
         return column.between(bound(low), bound(high))
+    if word == "within":
+        start, end = lookup.pair()
+        return and_(column >= bound(start), column < bound(end))
     if word in _ORDERED:
         return _ORDERED[word](column, bound(value))
     return _membership(column, lookup, bound)
@@ -122,7 +92,7 @@ def _membership(column: Any, lookup: Lookup, bound: Callable[[object], Any]) -> 
     """`in` and `not_in`; None in the list means NULL."""
     if is_expression(lookup.value):
         return column.in_(lookup.value) if lookup.word == "in" else column.not_in(lookup.value)
-    items = _items(lookup)
+    items = lookup.items()
     values = [bound(item) for item in items if item is not None]
     if len(values) > _MOST_PARAMETERS:
         # Drivers count parameters in 15 or 16 bits; rendered and escaped in the statement there is no such limit.
@@ -134,31 +104,16 @@ def _membership(column: Any, lookup: Lookup, bound: Callable[[object], Any]) -> 
     return found if lookup.word == "in" else not_(found)
 
 
-def _match(column: Any, lookup: Lookup) -> Condition:
-    word, value = lookup.word, lookup.value
-    if not isinstance(value, str):
-        raise lookup.refused(f"takes a string, not {_kind(value)}")
-    check_comparable(lookup.field.owner, lookup.field.name, String(), value)
-    if word == "regex":
-        return Regex(column, bindparam(None, value, String(), unique=True))
-    kind: type[TextMatch] = Like
-    case, shape = "exact", word
-    if word not in SENSITIVE:
-        shape, case = word.removeprefix("i"), "ascii" if value.isascii() else "unicode"
-        kind = _FOLDING[shape == "exact", case]
-    return kind(column, bindparam(None, value, Pattern(shape, case), unique=True))
-
-
 # --- relations ------------------------------------------------------------------------------------------------------
 
 
 def _compare_relation(column: Any, relation: RelationshipProperty[Any], lookup: Lookup) -> Condition:
     word, value = lookup.word, lookup.value
     if word == "isnull" or (value is None and word in {"exact", "ne"}):
-        absent = _flag(lookup) if word == "isnull" else word == "exact"
+        absent = lookup.flag() if word == "isnull" else word == "exact"
         present = _refers(column, relation) if relation.uselist else cast("Condition", operator.ne(column, None))
         return not_(present) if absent else present
-    rows = _items(lookup) if word in {"in", "not_in"} else [value]
+    rows = lookup.items() if word in {"in", "not_in"} else [value]
     found = [_refers_to(column, relation, row, _identity(lookup, relation, row)) for row in rows]
     condition = or_(*found) if found else false()
     return condition if word in {"exact", "in"} else not_(condition)
@@ -182,7 +137,7 @@ def _identity(lookup: Lookup, relation: RelationshipProperty[Any], row: object) 
     names = [mapper.get_property_by_column(column).key for column in mapper.primary_key]
     if not isinstance(row, mapper.class_):
         remedy = f"to compare its key, write {lookup.field.path}__{names[0]}=..."
-        raise lookup.refused(f"takes a {mapper.class_.__name__} row, not {_kind(row)}; {remedy}")
+        raise lookup.refused(f"takes a {mapper.class_.__name__} row, not {kind_of(row)}; {remedy}")
     state = instance_state(row)
     values = mapper.primary_key_from_instance(row) if state.key is None else state.key[1]
     if any(value is None for value in values):
@@ -208,7 +163,7 @@ def _bound(lookup: Lookup, type_: TypeEngine[Any] | None, value: object) -> Any:
     if lookup.part is not None:
         kind = date if lookup.part == "date" else int
         if not isinstance(value, kind) or isinstance(value, datetime | bool):
-            reason = f"its {lookup.part} is compared with {kind.__name__}, not {_kind(value)}"
+            reason = f"its {lookup.part} is compared with {kind.__name__}, not {kind_of(value)}"
             raise refusal(field.owner, field.name, reason, value)
         return value
     if type_ is not None:
@@ -217,28 +172,3 @@ def _bound(lookup: Lookup, type_: TypeEngine[Any] | None, value: object) -> Any:
             # PostgreSQL refuses it as a value of the column's type, where others find no such row.
             return bindparam(None, value, BigInteger(), unique=True)
     return value
-
-
-def _items(lookup: Lookup) -> list[object]:
-    value: Any = lookup.value
-    if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
-        raise lookup.refused(f"takes a list of values, not {_kind(lookup.value)}")
-    return list(cast("Iterable[object]", value))
-
-
-def _pair(lookup: Lookup) -> tuple[object, object]:
-    value: Any = lookup.value
-    pair = list(cast("Sequence[object]", value)) if isinstance(value, list | tuple) else []
-    if len(pair) != _PAIR:
-        raise lookup.refused("takes two values, (low, high)")
-    return pair[0], pair[1]
-
-
-def _flag(lookup: Lookup) -> bool:
-    if not isinstance(lookup.value, bool):
-        raise lookup.refused(f"takes True or False, not {_kind(lookup.value)}")
-    return lookup.value
-
-
-def _kind(value: object) -> str:
-    return "None" if value is None else type(value).__name__

@@ -6,6 +6,8 @@ from sqlalchemy import Delete, event, inspect
 from sqlalchemy.orm import InstanceState, Session
 from sqlalchemy.orm.exc import StaleDataError
 
+from activerow.partial import is_partial
+
 
 def delete_row(session: Session, row: object) -> None:
     """Delete an attached row now.
@@ -24,10 +26,11 @@ def delete_row(session: Session, row: object) -> None:
 
 
 def _forget_deleted_members(state: InstanceState[Any]) -> None:
-    """Have collections that still hold deleted rows read again: what the database holds decides what goes along."""
+    """Have collections read again that hold deleted rows, or not all: the database decides what goes along."""
     for name in state.dict.keys() & state.mapper.relationships.keys() - state.committed_state.keys():
         members = getattr(state.dict[name], "_sa_adapter", ())
-        if any(inspect(member, raiseerr=True).was_deleted for member in members):
+        is_part = state.mapper.relationships[name].uselist and is_partial(state, name)
+        if is_part or any(inspect(member, raiseerr=True).was_deleted for member in members):
             del state.dict[name]
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final, Literal, cast
 
-from sqlalchemy import Date, DateTime, Enum, String, Time
+from sqlalchemy import JSON, Date, DateTime, Enum, String, Time
 from sqlalchemy.orm import RelationshipProperty, aliased
 from sqlalchemy.types import NullType, TypeEngine
 
@@ -15,10 +15,12 @@ SENSITIVE: Final = frozenset({"contains", "startswith", "endswith", "like"})
 INSENSITIVE: Final = frozenset({"icontains", "istartswith", "iendswith", "iexact", "ilike"})
 TEXT: Final = (*sorted(SENSITIVE | INSENSITIVE), "regex")
 _COMPARISONS: Final = ("exact", "ne", "gt", "gte", "lt", "lte", "in", "not_in", "between", "isnull")
-_LOOKUPS: Final = frozenset({*_COMPARISONS, *TEXT})
+_MOMENTS: Final = (*_COMPARISONS, "within")
+_LOOKUPS: Final = frozenset({*_MOMENTS, *TEXT})
 _RELATION: Final = ("exact", "ne", "in", "not_in", "isnull")
+_DOCUMENT: Final = (*_COMPARISONS, *TEXT, "has_key")
 _DATE_PARTS: Final = ("year", "month", "day")
-_TIME_PARTS: Final = ("hour",)
+_TIME_PARTS: Final = ("hour", "minute")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,6 +47,13 @@ class Field:
     def path(self) -> str:
         """The field's name with the relations before it."""
         return "__".join((*self.hops, self.name))
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The keys that lead into the field's JSON document: all of `rest` but a lookup at its end."""
+        if self.type is None or not isinstance(implementation(self.type), JSON):
+            return ()
+        return self.rest[:-1] if self.rest and self.rest[-1] in _DOCUMENT else self.rest
 
 
 @lru_cache(maxsize=2048)
@@ -89,7 +98,7 @@ def lookup_at(model: type, path: str) -> tuple[Field, str | None, str]:
         UnknownLookupError: The field has no such part or comparison.
     """
     field = field_at(model, path)
-    words = list(field.rest)
+    words = list(field.rest[len(field.keys) :])
     parts, lookups = _offered(field)
     part = words.pop(0) if words and words[0] in parts else None
     if part is not None:
@@ -108,8 +117,10 @@ def _offered(field: Field) -> tuple[tuple[str, ...], tuple[str, ...]]:
     if field.type is None:
         return (), ("exact", "ne")
     impl = implementation(field.type)
+    if isinstance(impl, JSON):
+        return (), _DOCUMENT
     if isinstance(impl, DateTime):
-        return ("date", *_DATE_PARTS, *_TIME_PARTS), _COMPARISONS
+        return ("date", *_DATE_PARTS, *_TIME_PARTS), _MOMENTS
     if isinstance(impl, Date):
         return _DATE_PARTS, _COMPARISONS
     if isinstance(impl, Time):

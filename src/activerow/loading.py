@@ -5,11 +5,13 @@ rows, instead of one for each.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Any, Final, cast
 
+from sqlalchemy import ColumnElement
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstanceState, QueryableAttribute, RelationshipProperty, Session, joinedload, selectinload
 from sqlalchemy.orm.base import instance_state
@@ -20,6 +22,7 @@ from activerow.database import database_of
 from activerow.errors import UnknownFieldError, UsageError
 from activerow.execution import Call
 from activerow.inspection import fields_of, mapper_of
+from activerow.partial import forget_conditions, is_partial, mark_partial, mark_whole
 from activerow.relations import fetch_related
 from activerow.unit import Kind, UnitSession
 
@@ -53,7 +56,8 @@ def _name_of(model: type, attribute: QueryableAttribute[Any]) -> str:
     if owner is None:
         raise UsageError(f"a relation is named by a string or by an attribute like {model.__name__}.posts")
     if getattr(owner, attribute.key, None) is not attribute:
-        raise UsageError(f"{attribute} is more than a relation: write options(selectinload(...)) for it")
+        named = f"include({attribute.key!r}, where=...)"
+        raise UsageError(f"{attribute} is more than a relation: write {named} or options(selectinload(...))")
     if not issubclass(model, owner):
         raise UsageError(
             f"{attribute} is not a relation of {model.__name__}; write the whole path, like 'lines.product'"
@@ -75,6 +79,51 @@ def _relation_at(model: type, name: str) -> RelationshipProperty[Any]:
     return relation
 
 
+class Chosen(Path):
+    """A path whose last relation is loaded in part: the rows for which `where` holds."""
+
+    where: ColumnElement[bool]
+
+
+def chosen(model: type, path: Path, where: ColumnElement[bool]) -> Chosen:
+    """The path, with the condition on the rows at its end.
+
+    Raises:
+        UsageError: Its end is one row: leaving that out would say there is none.
+    """
+    name, owner = path[-1], target_of(model, path[:-1])
+    if not _relation_at(owner, name).uselist:
+        raise UsageError(
+            f"{owner.__name__}.{name} leads to one row, which cannot be left out; where= is for to-many relations"
+        )
+    found = Chosen(path)
+    found.where = where
+    return found
+
+
+def target_of(model: type, path: Path) -> type:
+    """The model at the end of a path."""
+    for name in path:
+        model = _relation_at(model, name).mapper.class_
+    return model
+
+
+def merged(before: Iterable[Path], more: Iterable[Path]) -> tuple[Path, ...]:
+    """Paths, each once.
+
+    Raises:
+        UsageError: A path is asked for in two ways.
+    """
+    paths: dict[Path, Path] = {}
+    for path in (*before, *more):
+        other = paths.setdefault(path, path)
+        if getattr(other, "where", None) is not getattr(path, "where", None):
+            raise UsageError(
+                f"include() of {'.'.join(path)} is asked for twice, with another condition; combine them with &"
+            )
+    return tuple(paths)
+
+
 def _tree(paths: Iterable[Path]) -> Tree:
     tree: dict[str, Any] = {}
     for path in paths:
@@ -87,18 +136,51 @@ def _tree(paths: Iterable[Path]) -> Tree:
 # --- with the query -------------------------------------------------------------------------------------------------
 
 
-@lru_cache(maxsize=512)
 def include_options(model: type, paths: tuple[Path, ...], *, joins: bool) -> tuple[ORMOption, ...]:
     """Loader options for `paths`: to-many by a second SELECT, to-one by JOIN where `joins` allows it."""
-    return tuple(_options(model, _tree(paths), joins))
+    # Conditions are compared by what they are, and no cache could tell them apart.
+    wheres = {path: path.where for path in paths if isinstance(path, Chosen)}
+    return tuple(_options(model, _tree(paths), joins, (), wheres)) if wheres else _plain_options(model, paths, joins)
 
 
-def _options(model: type, tree: Tree, joins: bool) -> Iterator[Any]:
+@lru_cache(maxsize=512)
+def _plain_options(model: type, paths: tuple[Path, ...], joins: bool) -> tuple[ORMOption, ...]:
+    return tuple(_options(model, _tree(paths), joins, (), {}))
+
+
+def _options(
+    model: type, tree: Tree, joins: bool, before: Path, wheres: Mapping[Path, ColumnElement[bool]]
+) -> Iterator[Any]:
     for name, branch in tree.items():
-        relation = _relation_at(model, name)
+        relation, path = _relation_at(model, name), (*before, name)
         load = joinedload if joins and not relation.uselist else selectinload
-        option = load(getattr(model, name))
-        yield option.options(*_options(relation.mapper.class_, branch, joins)) if branch else option
+        attribute = getattr(model, name)
+        option = load(attribute.and_(wheres[path]) if path in wheres else attribute)
+        yield option.options(*_options(relation.mapper.class_, branch, joins, path, wheres)) if branch else option
+
+
+@contextmanager
+def reread(session: Session, model: type, paths: Iterable[Path]) -> Generator[None, None, None]:
+    """Have a statement load relations that rows of the session show already, where other rows of them are asked for.
+
+    Collections with unsaved changes stay as they are, and so do those of rows that are not read.
+    """
+    held: list[tuple[State, str, bool, object]] = []
+    if any(isinstance(path, Chosen) for path in paths):
+        session.info[_BATCH] = True
+    for path in paths if _BATCH in session.info else ():
+        owner, name = target_of(model, path[:-1]), path[-1]
+        for state in session.identity_map.all_states():
+            shows = issubclass(state.class_, owner) and name in state.dict and name not in state.committed_state
+            if shows and (isinstance(path, Chosen) or is_partial(state, name)):
+                held.append((state, name, is_partial(state, name), state.dict.pop(name)))
+                mark_whole(state, name)
+    try:
+        yield
+    finally:
+        for state, name, was_partial, value in held:
+            if state.dict.setdefault(name, value) is value and was_partial:
+                mark_partial(state, name)
 
 
 # --- the rows of one result -----------------------------------------------------------------------------------------
@@ -120,6 +202,19 @@ def remember_result(rows: Sequence[object], paths: tuple[Path, ...] = ()) -> Non
     _remember(states)
     if paths:
         _remember_included(states, _tree(paths))
+    for path in paths:
+        if isinstance(path, Chosen):
+            for state in _states_at(states, path[:-1]):
+                mark_partial(state, path[-1])
+            for length in range(len(path) + 1):
+                for state in _states_at(states, path[:length]):
+                    forget_conditions(state)
+
+
+def _states_at(states: Iterable[State], path: Path) -> Iterable[State]:
+    for name in path:
+        states = list(_related(states, name))
+    return states
 
 
 def _remember_included(states: Iterable[State], tree: Tree) -> None:
@@ -174,6 +269,9 @@ async def load(row: object, *paths: str | QueryableAttribute[Any], session: Asyn
     tree = _tree(path_of(model, path) for path in paths)
     if state.key is None:
         raise UsageError(f"{row!r} is not stored: save() it before loading its relations")
+    for name in tree:
+        if is_partial(state, name) and name in state.committed_state:
+            raise UsageError(f"{row!r}.{name} was included in part, and has unsaved changes: save() it before load()")
     if not _is_loaded(state, tree):
         call = Call("select", model, row, session)
         work = partial(_load, state, tree, state.session)
@@ -182,7 +280,9 @@ async def load(row: object, *paths: str | QueryableAttribute[Any], session: Asyn
 
 def _is_loaded(state: State, tree: Tree) -> bool:
     return all(
-        name in state.dict and all(_is_loaded(related, branch) for related in _related([state], name))
+        name in state.dict
+        and not is_partial(state, name)
+        and all(_is_loaded(related, branch) for related in _related([state], name))
         for name, branch in tree.items()
     )
 
@@ -205,7 +305,8 @@ class _Loading:
         missing: dict[RelationshipProperty[Any], list[State]] = {}
         for state in states:
             relation = state.mapper.relationships.get(name)
-            if relation is not None and name not in state.dict and state.key is not None:
+            is_missing = name not in state.dict or is_partial(state, name)
+            if relation is not None and is_missing and state.key is not None:
                 missing.setdefault(relation, []).append(state)
         for relation, group in missing.items():
             for start in range(0, len(group), KEYS_PER_STATEMENT):

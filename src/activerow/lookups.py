@@ -14,9 +14,10 @@ from typing import Any, Final, Literal, cast
 
 from sqlalchemy import ColumnElement, Integer, and_, literal_column, not_, or_, select
 
-from activerow.comparisons import Condition, Lookup, compare
+from activerow.comparisons import Condition, compare
 from activerow.errors import UsageError
 from activerow.fieldpaths import lookup_at, related_alias
+from activerow.operands import Lookup
 
 Connector = Literal["and", "or"]
 

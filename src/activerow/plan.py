@@ -12,6 +12,7 @@ from sqlalchemy.sql.visitors import iterate
 from activerow.aggregates import applied
 from activerow.errors import UsageError
 from activerow.inspection import primary_key_names
+from activerow.joins import Join, are_own, once, with_joins
 from activerow.loading import Path, include_options
 from activerow.ordering import Column, bare, by_primary_key, joined, reverse
 
@@ -39,6 +40,7 @@ class Plan:
     options: tuple[ExecutableOption, ...] = ()
     lock: Lock | None = None
     replica: bool | None = None
+    joins: tuple[Join, ...] = ()
 
     # -- variations ----------------------------------------------------------------------------------------------
 
@@ -96,6 +98,7 @@ class Plan:
             # What rows are sorted by must be among the columns; the reader takes the first one alone.
             statement = statement.add_columns(*[bare(key.expression) for key in self.order if key.hops])
         statement = self._cut(self._sorted(self._filtered(statement), model), model)
+        statement = once(statement, model, self.order) if self.joins else statement
         return statement.execution_options(populate_existing=True) if self.lock is not None else statement
 
     def values(self, model: type, columns: tuple[Column, ...]) -> Select[Any]:
@@ -105,6 +108,7 @@ class Plan:
     def onto(self, selected: Select[Any], model: type, columns: tuple[Column, ...]) -> Select[Any]:
         """A SELECT of `columns` that reads them of the rows."""
         statement = self._filtered(selected.select_from(model).options(*self._criteria_options()))
+        statement = once(statement, model, (*columns, *self.order)) if self._repeats(model, columns) else statement
         return self._cut(self._sorted(statement, model, columns), model)
 
     def keys(self, model: type) -> Select[Any]:
@@ -135,7 +139,12 @@ class Plan:
 
     def target(self, model: type, dialect: str) -> tuple[ColumnElement[bool], ...]:
         """The conditions of an UPDATE or DELETE of the rows: those of the query, or that the key is one of its keys."""
-        if self.most is None and self.skip is None and not (dialect == "mysql" and self._has_subquery()):
+        if (
+            self.most is None
+            and self.skip is None
+            and not self.joins
+            and not (dialect == "mysql" and self._has_subquery())
+        ):
             return self.conditions
         # Twice nested: MySQL neither reads the table it writes, nor takes LIMIT, in a subquery of its own.
         plan = self if self.most is not None or self.skip is not None else replace(self, order=(), distinct=True)
@@ -147,7 +156,12 @@ class Plan:
     # -- pieces --------------------------------------------------------------------------------------------------
 
     def _filtered(self, statement: Select[Any]) -> Select[Any]:
+        statement = with_joins(statement, self.joins) if self.joins else statement
         return statement.where(*self.conditions) if self.conditions else statement
+
+    def _repeats(self, model: type, columns: tuple[Column, ...]) -> bool:
+        """Whether joins repeat the rows that `columns` are asked of."""
+        return bool(self.joins) and are_own(model, columns)
 
     def _sorted(self, statement: Select[Any], model: type, columns: tuple[Column, ...] = ()) -> Select[Any]:
         statement = joined(statement, model, (*columns, *self.order))
@@ -160,6 +174,8 @@ class Plan:
             statement = statement.limit(self.most)
         if self.skip is not None:
             statement = statement.offset(self.skip)
+        if self.lock is not None and self.joins:
+            raise UsageError("rows that join() repeats cannot be locked; ask by lookups across relations, or by key")
         if self.lock is not None:
             # Of the model's rows alone: what is joined for their order stays free.
             lock = self.lock
@@ -167,11 +183,13 @@ class Plan:
         return statement
 
     def _is_cut(self) -> bool:
-        return self.distinct or self.most is not None or self.skip is not None
+        return self.distinct or self.most is not None or self.skip is not None or bool(self.joins)
 
     def _include_options(self, model: type) -> tuple[ORMOption, ...]:
         # PostgreSQL cannot lock the nullable side of an outer join, and MariaDB would lock the joined rows as well.
-        return include_options(model, self.include, joins=self.lock is None) if self.include else ()
+        # Nor can rows that are grouped by their key bring other rows' columns along.
+        joins = self.lock is None and not self.joins
+        return include_options(model, self.include, joins=joins) if self.include else ()
 
     def _criteria_options(self) -> list[ExecutableOption]:
         """The options that change which rows there are, for statements that load none."""

@@ -15,7 +15,7 @@ from activerow.grouping import A, B, Computed, Groups, groups_of
 from activerow.inspection import fields_of, mapper_of, primary_key_names
 from activerow.jsontext import json_rows
 from activerow.keys import Key, is_wide, primary_key
-from activerow.loading import KEYS_PER_STATEMENT, remember_result
+from activerow.loading import KEYS_PER_STATEMENT, remember_result, reread
 from activerow.ordering import column_at, name_of
 from activerow.paging import CursorPage, Numbered, Page, Step, check_walk
 from activerow.plan import Plan
@@ -387,9 +387,10 @@ class Query(Selection[M]):
 async def _rows(session: AsyncSession, model: type[M], plan: Plan) -> list[M]:
     if plan.lock is not None:
         await _refuse_unsaved(session, model, plan)
-    result = await session.scalars(cast("Select[M]", plan.rows(model)))
-    # unique(): joinedload of a to-many relation, which any option or mapping may bring, repeats the parent.
-    return list(result.unique())
+    with reread(session.sync_session, model, plan.include):
+        result = await session.scalars(cast("Select[M]", plan.rows(model)))
+        # unique(): joinedload of a to-many relation, which any option or mapping may bring, repeats the parent.
+        return list(result.unique())
 
 
 async def _refuse_unsaved(session: AsyncSession, model: type, plan: Plan) -> None:

@@ -1,7 +1,7 @@
 """Reading rows: what starts a query, and getting rows by key."""
 
 from collections.abc import Mapping
-from typing import Any, Final, Self, TypeVar, cast
+from typing import Any, Final, Protocol, Self, TypeVar, cast, overload
 
 from sqlalchemy import ColumnExpressionArgument
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -14,23 +14,59 @@ from activerow.lookups import Q
 from activerow.query import Query
 
 M = TypeVar("M")
+Q_co = TypeVar("Q_co", bound=Query[Any], covariant=True)
 
 _NO_KEY: Final = object()
+
+
+class HasQuery(Protocol[Q_co]):
+    """A model with a query class of its own: `__query__ = UserQuery`."""
+
+    @property
+    def __query__(self) -> type[Q_co]:
+        """The class of its queries."""
+        ...
 
 
 class Reading:
     """How a model finds its rows."""
 
+    @overload
+    @classmethod
+    def query(cls: type[HasQuery[Q_co]], *, session: AsyncSession | None = None) -> Q_co: ...
+    @overload
+    @classmethod
+    def query(cls, *, session: AsyncSession | None = None) -> Query[Self]: ...
     @on_class
     @classmethod
-    def query(cls, *, session: AsyncSession | None = None) -> Query[Self]:
+    def query(cls, *, session: AsyncSession | None = None) -> Any:
         """All rows, as a query to narrow.
 
         Args:
             session: Use this session; by default the one of the open unit, else one of the call's own.
         """
-        return Query(cls, session)
+        return _start(cls, session)
 
+    @overload
+    @classmethod
+    def filter_by(
+        cls: type[HasQuery[Q_co]],
+        values: Mapping[str, object] | None = None,
+        /,
+        *,
+        session: AsyncSession | None = None,
+        **lookups: object,
+    ) -> Q_co: ...
+    @overload
+    @classmethod
+    def filter_by(
+        cls,
+        values: Mapping[str, object] | None = None,
+        /,
+        *,
+        session: AsyncSession | None = None,
+        **lookups: object,
+    ) -> Query[Self]: ...
     @on_class
     @classmethod
     def filter_by(
@@ -40,28 +76,50 @@ class Reading:
         *,
         session: AsyncSession | None = None,
         **lookups: object,
-    ) -> Query[Self]:
+    ) -> Any:
         """The rows for which all lookups hold: `filter_by(email="a@b.c", age__gte=18)`.
 
         Raises:
             UnknownFieldError, UnknownLookupError: A name does not exist.
             UsageError: A value does not fit its lookup.
         """
-        return Query(cls, session).filter_by(values, **lookups)
+        return _start(cls, session).filter_by(values, **lookups)
 
+    @overload
+    @classmethod
+    def where(
+        cls: type[HasQuery[Q_co]],
+        *conditions: ColumnExpressionArgument[bool] | Q,
+        session: AsyncSession | None = None,
+    ) -> Q_co: ...
+    @overload
+    @classmethod
+    def where(
+        cls, *conditions: ColumnExpressionArgument[bool] | Q, session: AsyncSession | None = None
+    ) -> Query[Self]: ...
     @on_class
     @classmethod
-    def where(cls, *conditions: ColumnExpressionArgument[bool] | Q, session: AsyncSession | None = None) -> Query[Self]:
+    def where(cls, *conditions: ColumnExpressionArgument[bool] | Q, session: AsyncSession | None = None) -> Any:
         """The rows for which all conditions hold: `where(User.age >= 18)`, `where(Q(age=1) | Q(name="x"))`."""
-        return Query(cls, session).where(*conditions)
+        return _start(cls, session).where(*conditions)
 
-    @on_class
+    @overload
+    @classmethod
+    def order_by(
+        cls: type[HasQuery[Q_co]],
+        *keys: str | ColumnExpressionArgument[Any] | None,
+        session: AsyncSession | None = None,
+    ) -> Q_co: ...
+    @overload
     @classmethod
     def order_by(
         cls, *keys: str | ColumnExpressionArgument[Any] | None, session: AsyncSession | None = None
-    ) -> Query[Self]:
+    ) -> Query[Self]: ...
+    @on_class
+    @classmethod
+    def order_by(cls, *keys: str | ColumnExpressionArgument[Any] | None, session: AsyncSession | None = None) -> Any:
         """All rows, sorted: `order_by("-created_at", "id")`."""
-        return Query(cls, session).order_by(*keys)
+        return _start(cls, session).order_by(*keys)
 
     @on_class
     @classmethod
@@ -97,6 +155,18 @@ class Reading:
             InvalidDataError: The key could not be in its column.
         """
         return await _find(cls, key, unique, session=session, lock=lock)
+
+
+def _start(model: type[M], session: AsyncSession | None) -> Query[M]:
+    """Everything of a model, as a query of its own class where it has one.
+
+    Raises:
+        UsageError: `__query__` is no class of queries.
+    """
+    kind: object = getattr(model, "__query__", Query)
+    if not (isinstance(kind, type) and issubclass(kind, Query)):
+        raise UsageError(f"{model.__name__}.__query__ must be a class of queries, like class UserQuery(Query['User'])")
+    return cast("type[Query[M]]", kind)(model, session)
 
 
 async def _find(

@@ -19,6 +19,8 @@ from sqlalchemy.orm.exc import UnmappedColumnError
 from sqlalchemy.sql import operators
 from sqlalchemy.sql.util import ClauseAdapter
 
+from activerow.partial import is_partial, mark_whole
+
 Key = tuple[Any, ...]
 Known = Mapping[Any, object]
 State = InstanceState[Any]
@@ -111,7 +113,8 @@ def _held(
 def _set(state: State, relation: RelationshipProperty[Any], rows: list[object]) -> None:
     row = state.obj()
     # Another task may have been quicker, and its caller may have changed the collection since.
-    if row is not None and relation.key not in state.dict:
+    if row is not None and (relation.key not in state.dict or is_partial(state, relation.key)):
+        mark_whole(state, relation.key)
         set_committed_value(row, relation.key, rows if relation.uselist else rows[0] if rows else None)
 
 

@@ -11,6 +11,7 @@ from sqlalchemy.orm import InstanceState, Session
 from activerow.attaching import attached
 from activerow.errors import RecordNotFoundError, UsageError
 from activerow.inspection import primary_key_names
+from activerow.partial import mark_whole
 from activerow.unit import Kind, UnitSyncSession
 
 
@@ -28,6 +29,8 @@ async def read_again(
         raise UsageError(f"{row!r} is not stored; there is nothing to read")
     columns = (p.key for p in state.mapper.column_attrs if not p.deferred or p.key in state.dict)
     names = attributes or tuple(columns)
+    for name in attributes:
+        mark_whole(state, name)
     with attached(session.sync_session, row) as target:
         try:
             await session.run_sync(_refresh, target, names, lock=lock)

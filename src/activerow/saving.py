@@ -16,6 +16,7 @@ from activerow.database import database_of
 from activerow.errors import ActiveRowError
 from activerow.execution import Call
 from activerow.inspection import mapper_of
+from activerow.members import members_at_hand
 from activerow.rereading import read_again
 from activerow.strangers import AS_FLUSHED
 from activerow.validation import check_row, check_values
@@ -81,11 +82,12 @@ async def update(
         with _taking_back(sync), attached(sync, row) as target, _showing_again(target):
             await _load_replaced(session, target, given)
             check_values(inspect(target).mapper, given, operation="update", backend=_backend(session))
-            fill(target, given)
-            if is_changed(target):
-                _flag_untracked(target)
-                await session.flush()
-                written.append(True)
+            async with members_at_hand(session, target, given):
+                fill(target, given)
+                if is_changed(target):
+                    _flag_untracked(target)
+                    await session.flush()
+                    written.append(True)
 
     async def after(session: AsyncSession) -> None:
         if written:

@@ -11,8 +11,9 @@ from sqlalchemy.sql.base import ExecutableOption
 
 from activerow.errors import UnknownFieldError, UsageError
 from activerow.inspection import fields_of
+from activerow.joins import Join
 from activerow.keys import Key, among
-from activerow.loading import path_of
+from activerow.loading import Path, chosen, merged, path_of, target_of
 from activerow.lookups import Q, all_of, condition_of
 from activerow.ordering import sort_key
 from activerow.plan import Lock, Plan
@@ -68,6 +69,29 @@ class Selection(Generic[M]):
         named = [pair for member in members if isinstance(member, Q) for pair in member.criteria()]
         return self._narrowed(all_of(members), tuple(named))
 
+    def using(self, session: AsyncSession | None) -> Self:
+        """The same query in another session; None asks the scope for one."""
+        return replace(self, session=session)
+
+    def join(self, target: Any, on: ColumnExpressionArgument[bool] | None = None, *, outer: bool = False) -> Self:
+        """Join another table by hand: `join(User.posts)`, `join(Log, Log.user_id == User.id)`.
+
+        For what lookups, which join nothing, cannot say. A row of the model still comes once, and counts once, however
+        many rows are joined to it; only `values`, `pluck` and aggregates of the joined columns see each joined row.
+        Order by joined columns with an aggregate: `func.max(Post.created_at)`.
+
+        Args:
+            target: A relation's attribute, a model, an alias or a table, as `Select.join` takes it.
+            on: The condition; without one, the foreign key between the two.
+            outer: Keep rows without a match.
+
+        Raises:
+            UsageError: `target` is a name.
+        """
+        if isinstance(target, str):
+            raise UsageError(f"join() takes a relation's attribute or a model, like {self.model.__name__}.{target}")
+        return self._with(joins=(*self.plan.joins, Join(target, on, outer)))
+
     def order_by(self, *keys: str | ColumnExpressionArgument[Any] | None) -> Self:
         """Sort by `"name"`, `"-created_at"` (descending), `"author__name"` or expressions, after the keys so far.
 
@@ -89,14 +113,22 @@ class Selection(Generic[M]):
         """Each row once (SELECT DISTINCT)."""
         return self._with(distinct=True)
 
-    def include(self, *paths: Attribute) -> Self:
+    def include(self, *paths: Attribute, where: ColumnExpressionArgument[bool] | Q | None = None) -> Self:
         """Load relations with the rows: `"posts.comments"`, `User.posts`. To-one by JOIN, to-many by a second SELECT.
+
+        Args:
+            paths: Relations of the model, or paths with a `.` between their names.
+            where: Load only those rows at the end of the path, `include("posts", where=Q(published=True))`. The
+                relation is then loaded in part: it can be read and appended to, but no list may replace it.
 
         Raises:
             UnknownFieldError: A name is not a relation of the model it stands on.
+            UsageError: `where` is given for a to-one relation, or twice for one path.
         """
         names = [path_of(self.model, path) for path in paths]
-        return self._with(include=tuple(dict.fromkeys((*self.plan.include, *names))))
+        if where is not None:
+            names = [chosen(self.model, name, self._condition_at(name, where)) for name in names]
+        return self._with(include=merged(self.plan.include, names))
 
     def only(self, *columns: Attribute) -> Self:
         """Load no other columns (and the primary key); reading one of the others raises `NotLoadedError`."""
@@ -143,6 +175,13 @@ class Selection(Generic[M]):
             return self
         plan = self.plan
         return self._with(conditions=(*plan.conditions, condition), criteria=(*plan.criteria, *criteria))
+
+    def _condition_at(self, path: Path, where: Any) -> ColumnElement[bool]:
+        target = target_of(self.model, path)
+        condition = condition_of(target, all_of((where,)))
+        if condition is None:
+            raise UsageError(f"include(where=...) of {self.model.__name__}.{'.'.join(path)} says nothing: leave it out")
+        return condition
 
     def _among(self, keys: Sequence[Key]) -> Self:
         return self._with(conditions=(*self.plan.conditions, among(self.model, keys)))

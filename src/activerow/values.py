@@ -12,6 +12,8 @@ from activerow.attaching import append, at_home, is_settled, refer_to
 from activerow.contents import in_place_columns
 from activerow.errors import ReadOnlyFieldError, UnknownFieldError, UsageError
 from activerow.inspection import CREATED_AT, fields_of, mapper_of, primary_key_names
+from activerow.members import Without, take_out
+from activerow.partial import is_partial
 from activerow.strangers import queried_relations
 
 Values = Mapping[str, object] | object | None
@@ -49,6 +51,9 @@ def check_new(model: type, given: Mapping[str, object]) -> dict[str, object]:
         if name not in allowed:
             raise _refusal(model, name)
     _check_relatives(model, names)
+    for name, value in names.items():
+        if isinstance(value, Without):
+            raise UsageError(f"a new {model.__name__} has no {name} that could be taken out")
     return names
 
 
@@ -88,6 +93,11 @@ def fill(row: object, given: Mapping[str, object]) -> bool:
         relation = state.mapper.relationships.get(name)
         if relation is not None and relation.uselist and is_collection(value):
             getattr(row, name)  # raises NotLoadedError before anything is set
+            if is_partial(state, name):
+                raise UsageError(
+                    f"{row!r}.{name} was included in part, and a list would replace rows that it does not show:"
+                    f' await load("{name}") before, or add and take out single rows'
+                )
     changed = [_set(row, state, name, value) for name, value in given.items()]
     return any(changed)
 
@@ -124,11 +134,20 @@ def _check_relatives(model: type, names: Mapping[str, object]) -> None:
     for name in names.keys() & relations.keys():
         relation, value = relations[name], names[name]
         target = relation.mapper.class_
-        for member in _listed(value) if relation.uselist and is_collection(value) else (value,):
+        if isinstance(value, Without) and not relation.uselist:
+            raise UsageError(f"{model.__name__}.{name} leads to one row: set it to None instead of taking that out")
+        for member in _members(relation, value):
             if not isinstance(member, target) and (member is not None or relation.uselist):
                 kind = "None" if member is None else f"{type(member).__name__}"
                 rows = "rows" if relation.uselist else "a row"
                 raise UsageError(f"{model.__name__}.{name} takes {rows} of {target.__name__}, not {kind}")
+
+
+def _members(relation: RelationshipProperty[Any], value: object) -> Iterable[object]:
+    """The rows that a value for a relation names."""
+    if isinstance(value, Without):
+        return value.rows
+    return _listed(value) if relation.uselist and is_collection(value) else (value,)
 
 
 def _is_leftover(name: str, known: Iterable[str]) -> bool:
@@ -165,6 +184,8 @@ def _set(row: object, state: InstanceState[Any], name: str, value: Any) -> bool:
     relation = state.mapper.relationships.get(name)
     if relation is None:
         return _set_value(row, state, name, value)
+    if isinstance(value, Without):
+        return take_out(state, relation, value.rows)
     if relation.uselist and is_collection(value):
         return _replace(row, state, relation, value)
     if relation.uselist:
