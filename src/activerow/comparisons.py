@@ -26,6 +26,7 @@ from sqlalchemy.orm.base import instance_state
 from sqlalchemy.types import TypeEngine
 
 from activerow.comparable import beyond_32_bits, check_comparable, refusal
+from activerow.criteria import hiding_of
 from activerow.errors import UsageError
 from activerow.fieldpaths import SENSITIVE, TEXT, Field, implementation
 from activerow.matching import (
@@ -156,7 +157,8 @@ def _compare_relation(column: Any, relation: RelationshipProperty[Any], lookup: 
     word, value = lookup.word, lookup.value
     if word == "isnull" or (value is None and word in {"exact", "ne"}):
         absent = _flag(lookup) if word == "isnull" else word == "exact"
-        present = _refers(column, relation) if relation.uselist else cast("Condition", operator.ne(column, None))
+        looks = relation.uselist or hiding_of(relation.mapper.class_) is not None
+        present = _refers(column, relation) if looks else cast("Condition", operator.ne(column, None))
         return not_(present) if absent else present
     rows = _items(lookup) if word in {"in", "not_in"} else [value]
     found = [_refers_to(column, relation, row, _identity(lookup, relation, row)) for row in rows]

@@ -16,6 +16,7 @@ from sqlalchemy.orm.base import instance_state
 from sqlalchemy.orm.interfaces import ORMOption
 
 from activerow.attaching import is_settled
+from activerow.criteria import hiding_of
 from activerow.database import database_of
 from activerow.errors import UnknownFieldError, UsageError
 from activerow.execution import Call
@@ -97,7 +98,9 @@ def _options(model: type, tree: Tree, joins: bool) -> Iterator[Any]:
     for name, branch in tree.items():
         relation = _relation_at(model, name)
         load = joinedload if joins and not relation.uselist else selectinload
-        option = load(getattr(model, name))
+        # A hidden row must not take along the rows that refer to it, whatever kind of JOIN is mapped.
+        inner = {"innerjoin": False} if load is joinedload and hiding_of(relation.mapper.class_) else {}
+        option = load(getattr(model, name), **inner)
         yield option.options(*_options(relation.mapper.class_, branch, joins)) if branch else option
 
 

@@ -9,6 +9,7 @@ from sqlalchemy.orm.interfaces import ORMOption
 from sqlalchemy.sql.base import ExecutableOption
 from sqlalchemy.sql.visitors import iterate
 
+from activerow.criteria import criteria_of
 from activerow.errors import UsageError
 from activerow.inspection import primary_key_names
 from activerow.loading import Path, include_options
@@ -37,6 +38,8 @@ class Plan:
     columns: tuple[ORMOption, ...] = ()
     options: tuple[ExecutableOption, ...] = ()
     lock: Lock | None = None
+    shown: tuple[type, ...] = ()
+    only_hidden: bool = False
 
     # -- variations ----------------------------------------------------------------------------------------------
 
@@ -64,7 +67,8 @@ class Plan:
 
     def rows(self, model: type) -> Select[Any]:
         """SELECT of the model's rows, with everything the query asks for."""
-        options = (*self._include_options(model), *self.columns, *self.options)
+        hidden = criteria_of(model, self.shown)
+        options = (*self._include_options(model), *self.columns, *self.options, *hidden)
         statement: Select[Any] = select(cast("type[Any]", model))
         if options:
             statement = statement.options(*options)
@@ -77,7 +81,7 @@ class Plan:
     def values(self, model: type, columns: tuple[Column, ...]) -> Select[Any]:
         """SELECT of single columns of the rows."""
         selected = cast("Select[Any]", select(*[column.expression for column in columns]))
-        statement = self._filtered(selected.select_from(model).options(*self._criteria_options()))
+        statement = self._filtered(selected.select_from(model).options(*self.criteria_options(model)))
         return self._cut(self._sorted(statement, model, columns), model)
 
     def keys(self, model: type) -> Select[Any]:
@@ -88,13 +92,15 @@ class Plan:
         """SELECT of the number of rows."""
         if self._is_cut():
             plan = replace(self._without_lock("count()"), order=())
-            return select(func.count()).select_from(plan.keys(model).subquery())
-        statement = select(func.count()).select_from(model).options(*self._criteria_options())
+            # SQLAlchemy asks the outermost statement alone for the options of all.
+            outer = select(func.count()).options(*self.criteria_options(model))
+            return outer.select_from(plan.keys(model).subquery())
+        statement = select(func.count()).select_from(model).options(*self.criteria_options(model))
         return self._without_lock("count()")._filtered(statement)
 
     def exists(self, model: type) -> Select[int]:
         """SELECT of a row of one constant, or of none."""
-        statement = select(literal_column("1", Integer())).select_from(model).options(*self._criteria_options())
+        statement = select(literal_column("1", Integer())).select_from(model).options(*self.criteria_options(model))
         return self.at_most(1)._cut(self._filtered(statement), model)
 
     def aggregate(self, model: type, function: str, column: Column) -> Select[Any]:
@@ -104,7 +110,8 @@ class Plan:
             value = getattr(func, function)(column.expression)
             return replace(plan, order=()).values(model, (Column(value, column.hops),))
         name = Column(column.expression.label("value"), column.hops)
-        return select(getattr(func, function)(plan.values(model, (name,)).subquery().c.value))
+        outer = select(getattr(func, function)(plan.values(model, (name,)).subquery().c.value))
+        return outer.options(*self.criteria_options(model))
 
     def target(self, model: type, dialect: str) -> tuple[ColumnElement[bool], ...]:
         """The conditions of an UPDATE or DELETE of the rows: those of the query, or that the key is one of its keys."""
@@ -146,9 +153,10 @@ class Plan:
         # PostgreSQL cannot lock the nullable side of an outer join, and MariaDB would lock the joined rows as well.
         return include_options(model, self.include, joins=self.lock is None) if self.include else ()
 
-    def _criteria_options(self) -> list[ExecutableOption]:
+    def criteria_options(self, model: type) -> list[ExecutableOption]:
         """The options that change which rows there are, for statements that load none."""
-        return [option for option in self.options if isinstance(option, LoaderCriteriaOption)]
+        given = [option for option in self.options if isinstance(option, LoaderCriteriaOption)]
+        return [*given, *criteria_of(model, self.shown)]
 
     def _without_lock(self, terminal: str) -> Self:
         if self.lock is not None:

@@ -6,6 +6,7 @@ from typing import Any, TypeVar, cast, overload
 from sqlalchemy import ColumnExpressionArgument, Select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from activerow.criteria import criteria_of, is_hidden
 from activerow.database import database_of
 from activerow.errors import MultipleRecordsError, RecordNotFoundError, UsageError
 from activerow.execution import Call, Work
@@ -15,7 +16,7 @@ from activerow.loading import KEYS_PER_STATEMENT, remember_result
 from activerow.ordering import column_at
 from activerow.plan import Plan
 from activerow.selection import EVERYTHING, Attribute, Selection
-from activerow.setbased import check_columns, check_plan, delete_rows, update_rows
+from activerow.setbased import check_columns, check_delete, check_plan, delete_rows, update_rows
 
 M = TypeVar("M")
 T = TypeVar("T")
@@ -87,7 +88,7 @@ class Query(Selection[M]):
         if None in parts:
             return None
         if self.plan is EVERYTHING and not is_wide(self.model, parts):
-            return await self._read(lambda session: session.get(self.model, parts))
+            return await self._read(lambda session: self._held_or_read(session, parts))
         rows = await self._among([parts]).all()
         return rows[0] if rows else None
 
@@ -194,19 +195,22 @@ class Query(Selection[M]):
 
         return await self._write("update", work, auto_commit, given)
 
-    async def delete(self, *, auto_commit: bool | None = None, all_rows: bool = False) -> int:
+    async def delete(self, *, auto_commit: bool | None = None, all_rows: bool = False, hard: bool = False) -> int:
         """Delete all rows of the query in one statement; returns how many there were.
 
-        The database's own cascades apply, those of relationships do not.
+        The database's own cascades apply, those of relationships do not. Rows of a model with `SoftDelete` are marked
+        as deleted, unless `hard` is given.
 
         Raises:
-            UsageError: The query has no condition, and `all_rows` is not given; or it has links that load something.
+            UsageError: The query has no condition, and `all_rows` is not given; or it has links that load something;
+                or its rows are deleted already, and `hard` is not given.
             ForeignKeyViolationError: Other rows refer to one of them.
         """
         check_plan(self.model, self.plan, "delete", all_rows=all_rows)
+        check_delete(self.model, self.plan, hard=hard)
 
         async def work(session: AsyncSession) -> int:
-            return await delete_rows(session, self.model, self.plan)
+            return await delete_rows(session, self.model, self.plan, hard=hard)
 
         return await self._write("delete", work, auto_commit, {})
 
@@ -242,6 +246,14 @@ class Query(Selection[M]):
             return list(result)
 
         return await self._read(work)
+
+    async def _held_or_read(self, session: AsyncSession, key: Key) -> M | None:
+        row = await session.get(self.model, key, options=criteria_of(self.model))
+        hidden = row is not None and is_hidden(row)
+        if hidden is None:
+            rows = await _rows(session, self.model, self._among([key]).plan)
+            return rows[0] if rows else None
+        return None if hidden else row
 
     def _named(self, key: Key) -> dict[str, object]:
         return dict(zip(primary_key_names(self.model), key, strict=True))

@@ -8,7 +8,7 @@ from sqlalchemy import Delete, event, inspect
 from sqlalchemy.exc import InvalidRequestError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.ext.mutable import MutableBase
-from sqlalchemy.orm import InstanceState, Session, make_transient
+from sqlalchemy.orm import InstanceState, RelationshipDirection, Session, make_transient
 from sqlalchemy.orm.attributes import flag_modified
 from sqlalchemy.orm.base import LoaderCallableStatus
 from sqlalchemy.orm.exc import StaleDataError
@@ -17,6 +17,7 @@ from activerow import loading
 from activerow.attaching import attached
 from activerow.binding import on_class, on_instance
 from activerow.contents import in_place_columns
+from activerow.criteria import criteria_of, hiding_of
 from activerow.database import database_of
 from activerow.errors import (
     ActiveRowError,
@@ -350,7 +351,8 @@ async def _load_replaced(session: AsyncSession, row: object, given: Mapping[str,
     names = [n for n, value in given.items() if n in relations and relations[n].uselist and is_collection(value)]
     missing = [name for name in names if name not in state.dict]
     if missing and state.key is not None:
-        await session.refresh(row, attribute_names=missing)
+        with _passing_over_hidden(state):
+            await session.refresh(row, attribute_names=missing)
 
 
 async def _read_again(
@@ -373,12 +375,23 @@ async def _read_again(
 def _refresh(session: Session, row: object, names: tuple[str, ...], *, lock: bool) -> None:
     # A lone read must not write: what is unsaved stays so. In a unit it is flushed first, as before every query.
     lone = isinstance(session, UnitSyncSession) and session.unit.kind is Kind.CALL
-    with session.no_autoflush if lone else nullcontext():
+    with session.no_autoflush if lone else nullcontext(), _passing_over_hidden(inspect(row)):
         session.refresh(row, attribute_names=names, with_for_update=True if lock else None)
 
 
+@contextmanager
+def _passing_over_hidden(state: InstanceState[Any]) -> Generator[None, None, None]:
+    """Have the relations that are read with a row pass over hidden rows; the row itself is read in any case."""
+    before = state.load_options
+    state.load_options = (*before, *criteria_of(state.mapper.class_))
+    try:
+        yield
+    finally:
+        state.load_options = before
+
+
 def _delete(session: Session, row: object) -> None:
-    _forget_deleted_members(inspect(row))
+    _forget_partial_collections(inspect(row))
     session.delete(row)
     connection = session.connection(bind_arguments={"mapper": inspect(row).mapper})
     event.listen(connection, "after_execute", _refuse_stale)
@@ -388,11 +401,13 @@ def _delete(session: Session, row: object) -> None:
         event.remove(connection, "after_execute", _refuse_stale)
 
 
-def _forget_deleted_members(state: InstanceState[Any]) -> None:
-    """Have collections that still hold deleted rows read again: what the database holds decides what goes along."""
+def _forget_partial_collections(state: InstanceState[Any]) -> None:
+    """Have relations that hold deleted rows, or pass over hidden ones, read again: all that is there goes along."""
     for name in state.dict.keys() & state.mapper.relationships.keys() - state.committed_state.keys():
-        members = state.dict[name]
-        if state.mapper.relationships[name].uselist and any(inspect(m).was_deleted for m in members._sa_adapter):
+        relation, members = state.mapper.relationships[name], state.dict[name]
+        deleted = relation.uselist and any(inspect(m).was_deleted for m in members._sa_adapter)
+        partial = relation.direction is not RelationshipDirection.MANYTOONE and hiding_of(relation.mapper.class_)
+        if deleted or partial:
             del state.dict[name]
 
 
