@@ -8,7 +8,7 @@ too.
 
 from typing import Any, Final, cast
 
-from sqlalchemy import Index, Table, event, text
+from sqlalchemy import Column, Index, Table, event, text
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.schema import CreateIndex, DropIndex
 from sqlalchemy.sql.compiler import DDLCompiler
@@ -23,12 +23,14 @@ _LONGEST_NAME: Final = 64
 Index.argument_for("mysql", "where", None)
 
 
-def unique_where(condition: str, *columns: str, name: str | None = None, info: dict[Any, Any] | None = None) -> Index:
+def unique_where(
+    condition: str, *columns: str | Column[Any], name: str | None = None, info: dict[Any, Any] | None = None
+) -> Index:
     """A unique index over the rows for which `condition` holds, to stand in `__table_args__`.
 
     Args:
         condition: SQL that every backend understands.
-        columns: Names of columns.
+        columns: Columns, or their names.
         name: By default `uq_<table>_<columns>`.
         info: The index's `info`.
     """
