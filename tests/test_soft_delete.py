@@ -9,9 +9,9 @@ from alembic.migration import MigrationContext
 from alembic.operations import Operations
 from sqlalchemy import Connection, ForeignKey, Index, func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import Mapped, aliased, joinedload, mapped_column, selectinload
+from sqlalchemy.orm import DeclarativeBase, Mapped, aliased, joinedload, mapped_column, selectinload
 
-from activerow import Database, Q
+from activerow import ActiveRecord, Database, Q
 from activerow.errors import (
     InstanceMethodError,
     NestedCommitError,
@@ -20,7 +20,7 @@ from activerow.errors import (
     UniqueViolationError,
     UsageError,
 )
-from activerow.mixins import SoftDelete
+from activerow.mixins import AutoTableName, SoftDelete
 from activerow.partial import include_object
 from tests.backends.active import MakeDatabase
 from tests.backends.plugin import OtherConnection
@@ -373,6 +373,20 @@ async def test_a_deleted_relative_sorts_as_none(db: Database) -> None:
     assert sorted_ in ([1, 2, 3], [2, 3, 1])
 
 
+async def test_rows_that_were_included_are_read_again(db: Database) -> None:
+    """Whatever path they came by."""
+    async with db.transaction():
+        book = await Book.query().include("author.pupils", "reviews").get(1)
+        assert book.author is not None
+
+        await book.author.refresh("name", "books", "page")
+        await book.reviews[0].refresh()
+        await book.reviews[0].refresh("book")
+
+        assert book.author.books == [book]
+        assert book.author.page is None
+
+
 async def test_the_statement_of_a_query_may_be_part_of_another(db: Database) -> None:
     """Its options are lost there, its condition is not."""
     inner = Author.query().statement.subquery()
@@ -380,6 +394,7 @@ async def test_the_statement_of_a_query_may_be_part_of_another(db: Database) -> 
     async with db.transaction() as session:
         assert await session.scalar(select(func.count()).select_from(inner)) == 2
         assert len((await session.scalars(Author.query().with_deleted().statement)).all()) == 3
+        assert "deleted_at IS NULL" not in str(Reader.query().with_deleted(Person).statement)
 
 
 async def test_raw_statements_show_what_the_table_holds(db: Database) -> None:
@@ -527,6 +542,24 @@ async def test_kinds_in_one_table_are_deleted_together(people: Database) -> None
         await Librarian.query().delete(all_rows=True)
 
     assert await Person.order_by("id").pluck("id") == [1, 4]
+
+
+async def test_the_order_of_bases_does_not_matter(make_database: MakeDatabase) -> None:
+    """A mixin behind the base would otherwise mean that rows are deleted for good."""
+
+    class Other(ActiveRecord, AutoTableName, DeclarativeBase):
+        """Tables of this test."""
+
+    class Memo(Other, SoftDelete):
+        id: Mapped[int] = mapped_column(primary_key=True)
+
+    await make_database(Other)
+    memo = await Memo.create()
+
+    await memo.delete()
+
+    assert await Memo.query().count() == 0
+    assert await Memo.query().only_deleted().count() == 1
 
 
 def test_half_a_hierarchy_is_refused() -> None:

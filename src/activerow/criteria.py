@@ -88,13 +88,21 @@ def criteria_of(model: type, shown: Iterable[type] = ()) -> tuple[LoaderCriteria
         return ()
     if not shown:
         return tuple(hidden.everything.values())
-    lifted = {_root(each, hiding) for each in shown for hiding in _hidings if issubclass(each, hiding.mixin)}
+    lifted = {_root(each, hiding) for each in shown if (hiding := hiding_of(each)) is not None}
     return tuple(option for root, option in hidden.by_root.items() if root not in lifted)
 
 
 def hiding_of(model: type) -> Hiding | None:
     """What hides rows of `model`; None where nothing does."""
     return next((hiding for hiding in _hidings if issubclass(model, hiding.mixin)), None)
+
+
+def criterion_of(model: type, shown: Iterable[type] = ()) -> ColumnElement[bool] | None:
+    """The condition that a row of `model` is not hidden; None where nothing hides it, or it is among `shown`."""
+    hiding = hiding_of(model)
+    if hiding is None or any(_root(model, hiding) is _root(each, hiding) for each in shown):
+        return None
+    return hiding.criterion(model)
 
 
 def is_hidden(row: object) -> bool | None:

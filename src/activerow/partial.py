@@ -12,7 +12,7 @@ from sqlalchemy import Column, Index, Table, event, text
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.schema import CreateIndex, DropIndex
 from sqlalchemy.sql.compiler import DDLCompiler
-from sqlalchemy.sql.elements import quoted_name
+from sqlalchemy.sql.elements import conv
 
 VISIBLE: Final = "activerow_visible"
 """In the `info` of an index: it covers the rows that reads do not pass over."""
@@ -42,7 +42,7 @@ def unique_where(
 
 
 def _give_name(index: Index, table: Table[Any]) -> None:
-    index.name = quoted_name("_".join(("uq", table.name, *[column.name for column in index.columns])), None)
+    index.name = conv("_".join(("uq", table.name, *[column.name for column in index.columns])))
 
 
 def include_object(thing: Any, name: str | None, kind: str, reflected: bool, compare_to: Any) -> bool:
@@ -80,7 +80,7 @@ def _create(create: CreateIndex, compiler: DDLCompiler, **options: Any) -> str:
     return (
         f"ALTER TABLE {compiler.preparer.format_table(index.table)}"
         f" ADD COLUMN {marker} TINYINT GENERATED ALWAYS AS (CASE WHEN {condition} THEN 1 END) VIRTUAL INVISIBLE,"
-        f" ADD {'UNIQUE ' if index.unique else ''}INDEX {quote(str(index.name))} ({columns})"
+        f" ADD {'UNIQUE ' if index.unique else ''}INDEX {compiler.preparer.format_index(index)} ({columns})"
     )
 
 
@@ -92,5 +92,5 @@ def _drop(drop: DropIndex, compiler: DDLCompiler, **options: Any) -> str:
     quote = compiler.preparer.quote
     return (
         f"ALTER TABLE {compiler.preparer.format_table(index.table)}"
-        f" DROP INDEX {quote(str(index.name))}, DROP COLUMN {quote(_marker(index))}"
+        f" DROP INDEX {compiler.preparer.format_index(index)}, DROP COLUMN {quote(_marker(index))}"
     )

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import QueryableAttribute, defer, load_only
 from sqlalchemy.sql.base import ExecutableOption
 
-from activerow.criteria import Hiding, hiding_of
+from activerow.criteria import Hiding, criterion_of, hiding_of
 from activerow.errors import UnknownFieldError, UsageError
 from activerow.inspection import fields_of
 from activerow.keys import Key, among
@@ -46,11 +46,9 @@ class Selection(Generic[M]):
     def statement(self) -> Select[M]:
         """The SELECT that `all` runs."""
         statement = self.plan.rows(self.model)
-        hiding = hiding_of(self.model)
-        if hiding is None or self.model in self.plan.shown:
-            return statement
+        criterion = criterion_of(self.model, self.plan.shown)
         # Spelt out, as the statement's options are lost where it becomes part of another one.
-        return statement.where(hiding.criterion(self.model))
+        return statement if criterion is None else statement.where(criterion)
 
     # -- links ---------------------------------------------------------------------------------------------------
 

@@ -375,7 +375,10 @@ async def _read_again(
 def _refresh(session: Session, row: object, names: tuple[str, ...], *, lock: bool) -> None:
     # A lone read must not write: what is unsaved stays so. In a unit it is flushed first, as before every query.
     lone = isinstance(session, UnitSyncSession) and session.unit.kind is Kind.CALL
-    with session.no_autoflush if lone else nullcontext(), _passing_over_hidden(inspect(row)):
+    state: InstanceState[Any] = inspect(row)
+    relations = any(name in state.mapper.relationships for name in names)
+    visible = _passing_over_hidden(state) if relations else nullcontext()
+    with session.no_autoflush if lone else nullcontext(), visible:
         session.refresh(row, attribute_names=names, with_for_update=True if lock else None)
 
 

@@ -12,6 +12,7 @@ from weakref import WeakKeyDictionary
 
 from sqlalchemy import Column, ColumnElement, ForeignKeyConstraint, Index, Table, UniqueConstraint, and_, event, inspect
 from sqlalchemy.orm import DeclarativeBase, Mapper, mapped_column, registry, relationship
+from sqlalchemy.sql.elements import conv
 from sqlalchemy.types import Integer, TypeEngine
 
 from activerow.criteria import hiding_of
@@ -253,11 +254,15 @@ def _constrain(link: _Link, mapper: Mapper[Any]) -> None:
 
 
 def _index(link: _Link, table: Table[Any], columns: list[Column[Any]]) -> None:
-    names = "_".join([table.name, *[column.name for column in columns]])
     if not link.owner.one_to_one:
-        Index(f"ix_{names}", *columns)
+        Index(None, *columns)  # finds its table, and its name, by the columns
     elif hiding_of(link.model) is not None:
-        unique_where("deleted_at IS NULL", *columns, name=f"uq_{names}", info={VISIBLE: True})
+        unique_where(
+            "deleted_at IS NULL",
+            *columns,
+            name=conv(f"uq_{table.name}_{'_'.join(column.name for column in columns)}"),
+            info={VISIBLE: True},
+        )
     else:
         table.append_constraint(UniqueConstraint(*columns))
 
