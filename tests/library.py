@@ -25,6 +25,14 @@ class Author(Timestamps, SoftDelete, Base):
     mentor: Mapped["Author | None"] = relationship(remote_side="Author.id", back_populates="pupils")
     pupils: Mapped[list["Author"]] = relationship(back_populates="mentor", order_by="Author.id")
     books: Mapped[list["Book"]] = relationship(back_populates="author", order_by="Book.id")
+    young_pupils: Mapped[list["Author"]] = relationship(
+        primaryjoin="and_(Author.id == foreign(remote(Author.mentor_id)), remote(Author.age) < 99)",
+        viewonly=True,
+        order_by="Author.id",
+    )
+    titled_books: Mapped[list["Book"]] = relationship(
+        primaryjoin="and_(Author.id == Book.author_id, Book.title != '')", viewonly=True, order_by="Book.id"
+    )
     page: Mapped["AuthorPage | None"] = relationship(back_populates="author", cascade="all, delete-orphan")
 
 
@@ -33,7 +41,7 @@ class AuthorPage(SoftDelete, Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     author_id: Mapped[int] = mapped_column(ForeignKey("authors.id"))
-    author: Mapped[Author] = relationship(back_populates="page")
+    author: Mapped[Author] = relationship(back_populates="page", lazy="joined")
 
 
 book_tags = Table(

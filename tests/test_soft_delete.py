@@ -258,8 +258,9 @@ async def test_include_passes_over_deleted_rows(db: Database, in_unit: bool) -> 
     query = Book.query().include("author.pupils", "reviews", "tags", "author_by_join").order_by("id")
     if in_unit:
         async with db.transaction():
-            await Author.query().with_deleted().all()
+            held = await Author.query().with_deleted().all()
             first, second = await query.all()
+            assert len(held) == 3
     else:
         first, second = await query.limit(2).all()
 
@@ -288,7 +289,7 @@ async def test_options_of_sqlalchemy_pass_over_deleted_rows(db: Database) -> Non
 async def test_load_passes_over_deleted_rows(db: Database, in_unit: bool) -> None:
     """By every route: of columns, of a join, of what the unit holds."""
     async with db.transaction() as session:
-        await Author.query().with_deleted().all()
+        held = await Author.query().with_deleted().all()
         if not in_unit:
             session.expunge_all()
         books = await Book.order_by("id").all()
@@ -301,6 +302,15 @@ async def test_load_passes_over_deleted_rows(db: Database, in_unit: bool) -> Non
         assert [tag.id for tag in books[0].tags] == [1]
         assert [tag.id for tag in books[0].old_tags] == [1]
         assert books[1].author is None
+        assert len(held) == 3
+
+
+async def test_what_the_mapping_loads_eagerly_passes_over_deleted_rows(db: Database) -> None:
+    """`get` too reads relations, where the mapping says so."""
+    await AuthorPage.create(id=1, author_id=2)
+
+    assert (await AuthorPage.get(1)).author is None
+    assert (await AuthorPage.query().one()).author is None
 
 
 async def test_relations_of_a_deleted_row_load(db: Database) -> None:
@@ -308,10 +318,14 @@ async def test_relations_of_a_deleted_row_load(db: Database) -> None:
     eve = await Author.query().with_deleted().get(2)
     tag = await Tag.query().with_deleted().include("books").get(2)
 
-    await eve.load("books", "pupils")
+    await Author.create(id=11, name="Tim", mentor_id=2)
+    await (await Author.create(id=12, name="Tom", mentor_id=2)).delete()
+    await eve.load("books", "titled_books", "pupils", "young_pupils")
 
     assert [book.id for book in eve.books] == [2]
-    assert [pupil.id for pupil in eve.pupils] == [1]
+    assert [book.id for book in eve.titled_books] == [2]
+    assert [pupil.id for pupil in eve.young_pupils] == [1, 11]
+    assert [pupil.id for pupil in eve.pupils] == [1, 11]
     assert [book.id for book in tag.books] == [1]
     assert await (await Tag.query().with_deleted().get(2)).load("books") is not None
 
