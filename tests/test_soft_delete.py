@@ -21,7 +21,7 @@ from activerow.errors import (
     UsageError,
 )
 from activerow.mixins import AutoTableName, SoftDelete
-from activerow.partial import include_object
+from activerow.partial_index import include_object
 from tests.backends.active import MakeDatabase
 from tests.backends.plugin import OtherConnection
 from tests.blog import User as PlainUser

@@ -14,7 +14,7 @@ from sqlalchemy.ext.hybrid import HybridExtensionType, hybrid_property
 from sqlalchemy.orm import CompositeProperty, Mapper, SynonymProperty, registry
 from sqlalchemy.orm.exc import UnmappedColumnError
 
-from activerow.partial import VISIBLE
+from activerow.partial_index import VISIBLE
 
 CREATED_AT: Final = "created_at"
 """The one column besides the primary key that belongs to the INSERT alone."""

@@ -18,7 +18,7 @@ from sqlalchemy.types import Integer, TypeEngine
 from activerow.criteria import hiding_of
 from activerow.errors import UsageError
 from activerow.naming import snake_case
-from activerow.partial import VISIBLE, unique_where
+from activerow.partial_index import VISIBLE, unique_where
 
 OnDelete = Literal["CASCADE", "SET NULL", "RESTRICT", "NO ACTION"]
 

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Mapped, Mapper, mapped_column
 from activerow.binding import on_instance
 from activerow.criteria import Hiding, hide
 from activerow.errors import UsageError
-from activerow.partial import VISIBLE, unique_where
+from activerow.partial_index import VISIBLE, unique_where
 from activerow.types import UTCDateTime, utc_now
 from activerow.writing import Writing
 
