@@ -26,6 +26,7 @@ from sqlalchemy.orm.base import instance_state
 from sqlalchemy.types import TypeEngine
 
 from activerow.comparable import beyond_32_bits, check_comparable, refusal
+from activerow.criteria import hiding_of
 from activerow.documents import compare_document
 from activerow.fieldpaths import TEXT, implementation
 from activerow.matching import DateOf, Utc
@@ -111,7 +112,8 @@ def _compare_relation(column: Any, relation: RelationshipProperty[Any], lookup: 
     word, value = lookup.word, lookup.value
     if word == "isnull" or (value is None and word in {"exact", "ne"}):
         absent = lookup.flag() if word == "isnull" else word == "exact"
-        present = _refers(column, relation) if relation.uselist else cast("Condition", operator.ne(column, None))
+        looks = relation.uselist or hiding_of(relation.mapper.class_) is not None
+        present = _refers(column, relation) if looks else cast("Condition", operator.ne(column, None))
         return not_(present) if absent else present
     rows = lookup.items() if word in {"in", "not_in"} else [value]
     found = [_refers_to(column, relation, row, _identity(lookup, relation, row)) for row in rows]

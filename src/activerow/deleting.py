@@ -3,9 +3,10 @@
 from typing import Any
 
 from sqlalchemy import Delete, event, inspect
-from sqlalchemy.orm import InstanceState, Session
+from sqlalchemy.orm import InstanceState, RelationshipDirection, Session
 from sqlalchemy.orm.exc import StaleDataError
 
+from activerow.criteria import hiding_of
 from activerow.partial import is_partial
 
 
@@ -15,7 +16,7 @@ def delete_row(session: Session, row: object) -> None:
     Raises:
         StaleDataError: It is gone already.
     """
-    _forget_deleted_members(inspect(row))
+    _forget_partial_collections(inspect(row))
     session.delete(row)
     connection = session.connection(bind_arguments={"mapper": inspect(row).mapper})
     event.listen(connection, "after_execute", _refuse_stale)
@@ -25,11 +26,13 @@ def delete_row(session: Session, row: object) -> None:
         event.remove(connection, "after_execute", _refuse_stale)
 
 
-def _forget_deleted_members(state: InstanceState[Any]) -> None:
-    """Have collections read again that hold deleted rows, or not all: the database decides what goes along."""
+def _forget_partial_collections(state: InstanceState[Any]) -> None:
+    """Have relations read again that hold deleted rows, or not all: the database decides what goes along."""
     for name in state.dict.keys() & state.mapper.relationships.keys() - state.committed_state.keys():
         members = getattr(state.dict[name], "_sa_adapter", ())
-        is_part = state.mapper.relationships[name].uselist and is_partial(state, name)
+        relation = state.mapper.relationships[name]
+        hides = relation.direction is not RelationshipDirection.MANYTOONE and hiding_of(relation.mapper.class_)
+        is_part = hides or (relation.uselist and is_partial(state, name))
         if is_part or any(inspect(member, raiseerr=True).was_deleted for member in members):
             del state.dict[name]
 

@@ -9,12 +9,13 @@ from sqlalchemy import ColumnElement, ColumnExpressionArgument, Label, Select, s
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from activerow.aggregates import Aggregate, over_group
-from activerow.comparisons import Condition, Lookup, compare
+from activerow.comparisons import Condition, compare
 from activerow.database import database_of
 from activerow.errors import UnknownFieldError, UnknownLookupError, UsageError
 from activerow.execution import Call
 from activerow.fieldpaths import Field
 from activerow.inspection import primary_key_names
+from activerow.operands import Lookup
 from activerow.ordering import Column, column_at, name_of
 from activerow.plan import Plan
 

@@ -15,6 +15,7 @@ from sqlalchemy.orm import CompositeProperty, Mapper, SynonymProperty, registry
 from sqlalchemy.orm.exc import UnmappedColumnError
 
 from activerow.errors import UsageError
+from activerow.partial_index import VISIBLE
 
 CREATED_AT: Final = "created_at"
 """The one column besides the primary key that belongs to the INSERT alone."""
@@ -168,7 +169,7 @@ def primary_key_names(model: type) -> tuple[str, ...]:
 def unique_keys(model: type) -> tuple[frozenset[str], ...]:
     """Sets of attributes whose values single out one row: the primary key first, then unique constraints and indexes.
 
-    Unique indexes over expressions or over a part of the rows do not count.
+    Unique indexes over expressions or over a part of the rows do not count, unless it is the part that reads see.
     """
     mapper = mapper_of(model)
     keys = [frozenset(primary_key_names(model))]
@@ -185,7 +186,8 @@ def _unique_columns(table: Table[Any]) -> Iterator[list[Column[Any]]]:
         if isinstance(constraint, UniqueConstraint | PrimaryKeyConstraint):
             yield list(constraint.columns)
     for index in table.indexes:
-        if index.unique and not _is_partial(index) and all(isinstance(part, Column) for part in index.expressions):
+        whole = not _is_partial(index) or VISIBLE in index.info
+        if index.unique and whole and all(isinstance(part, Column) for part in index.expressions):
             yield [cast("Column[Any]", part) for part in index.expressions]
 
 

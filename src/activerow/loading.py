@@ -18,6 +18,7 @@ from sqlalchemy.orm.base import instance_state
 from sqlalchemy.orm.interfaces import ORMOption
 
 from activerow.attaching import is_settled
+from activerow.criteria import hiding_of
 from activerow.database import database_of
 from activerow.errors import UnknownFieldError, UsageError
 from activerow.execution import Call
@@ -155,7 +156,9 @@ def _options(
         relation, path = _relation_at(model, name), (*before, name)
         load = joinedload if joins and not relation.uselist else selectinload
         attribute = getattr(model, name)
-        option = load(attribute.and_(wheres[path]) if path in wheres else attribute)
+        # A hidden row must not take along the rows that refer to it, whatever kind of JOIN is mapped.
+        inner = {"innerjoin": False} if load is joinedload and hiding_of(relation.mapper.class_) else {}
+        option = load(attribute.and_(wheres[path]) if path in wheres else attribute, **inner)
         yield option.options(*_options(relation.mapper.class_, branch, joins, path, wheres)) if branch else option
 
 

@@ -10,6 +10,7 @@ from sqlalchemy.sql.base import ExecutableOption
 from sqlalchemy.sql.visitors import iterate
 
 from activerow.aggregates import applied
+from activerow.criteria import criteria_of
 from activerow.errors import UsageError
 from activerow.inspection import primary_key_names
 from activerow.joins import Join, are_own, once, with_joins
@@ -41,6 +42,8 @@ class Plan:
     lock: Lock | None = None
     replica: bool | None = None
     joins: tuple[Join, ...] = ()
+    shown: tuple[type, ...] = ()
+    only_hidden: bool = False
 
     # -- variations ----------------------------------------------------------------------------------------------
 
@@ -82,7 +85,7 @@ class Plan:
             "include": self.include,
             "only/defer": self.columns,
             "for_update": self.lock,
-            "options": len(self._criteria_options()) < len(self.options),
+            "options": not all(isinstance(option, LoaderCriteriaOption) for option in self.options),
         }
         return [link for link, used in links.items() if used]
 
@@ -90,7 +93,8 @@ class Plan:
 
     def rows(self, model: type) -> Select[Any]:
         """SELECT of the model's rows, with everything the query asks for."""
-        options = (*self._include_options(model), *self.columns, *self.options)
+        hidden = criteria_of(model, self.shown)
+        options = (*self._include_options(model), *self.columns, *self.options, *hidden)
         statement: Select[Any] = select(cast("type[Any]", model))
         if options:
             statement = statement.options(*options)
@@ -107,7 +111,7 @@ class Plan:
 
     def onto(self, selected: Select[Any], model: type, columns: tuple[Column, ...]) -> Select[Any]:
         """A SELECT of `columns` that reads them of the rows."""
-        statement = self._filtered(selected.select_from(model).options(*self._criteria_options()))
+        statement = self._filtered(selected.select_from(model).options(*self.criteria_options(model)))
         statement = once(statement, model, (*columns, *self.order)) if self._repeats(model, columns) else statement
         return self._cut(self._sorted(statement, model, columns), model)
 
@@ -119,13 +123,15 @@ class Plan:
         """SELECT of the number of rows."""
         if self._is_cut():
             plan = replace(self._without_lock("count()"), order=())
-            return select(func.count()).select_from(plan.keys(model).subquery())
-        statement = select(func.count()).select_from(model).options(*self._criteria_options())
+            # SQLAlchemy asks the outermost statement alone for the options of all.
+            outer = select(func.count()).options(*self.criteria_options(model))
+            return outer.select_from(plan.keys(model).subquery())
+        statement = select(func.count()).select_from(model).options(*self.criteria_options(model))
         return self._without_lock("count()")._filtered(statement)
 
     def exists(self, model: type) -> Select[int]:
         """SELECT of a row of one constant, or of none."""
-        statement = select(literal_column("1", Integer())).select_from(model).options(*self._criteria_options())
+        statement = select(literal_column("1", Integer())).select_from(model).options(*self.criteria_options(model))
         return self.at_most(1)._cut(self._filtered(statement), model)
 
     def aggregate(self, model: type, function: str, column: Column) -> Select[Any]:
@@ -135,7 +141,8 @@ class Plan:
             value = applied(function, column.expression)
             return replace(plan, order=()).values(model, (Column(value, column.hops),))
         name = Column(column.expression.label("value"), column.hops)
-        return select(applied(function, plan.values(model, (name,)).subquery().c.value))
+        outer = select(applied(function, plan.values(model, (name,)).subquery().c.value))
+        return outer.options(*self.criteria_options(model))
 
     def target(self, model: type, dialect: str) -> tuple[ColumnElement[bool], ...]:
         """The conditions of an UPDATE or DELETE of the rows: those of the query, or that the key is one of its keys."""
@@ -191,9 +198,10 @@ class Plan:
         joins = self.lock is None and not self.joins
         return include_options(model, self.include, joins=joins) if self.include else ()
 
-    def _criteria_options(self) -> list[ExecutableOption]:
+    def criteria_options(self, model: type) -> list[ExecutableOption]:
         """The options that change which rows there are, for statements that load none."""
-        return [option for option in self.options if isinstance(option, LoaderCriteriaOption)]
+        given = [option for option in self.options if isinstance(option, LoaderCriteriaOption)]
+        return [*given, *criteria_of(model, self.shown)]
 
     def _without_lock(self, terminal: str) -> Self:
         if self.lock is not None:

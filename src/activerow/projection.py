@@ -14,6 +14,7 @@ from sqlalchemy import Select, TextClause, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import LoaderCriteriaOption, RelationshipProperty
 
+from activerow.criteria import criteria_of
 from activerow.errors import UsageError
 from activerow.fieldpaths import related_alias
 from activerow.inspection import primary_key_names
@@ -62,9 +63,10 @@ async def fetch_projected(session: AsyncSession, model: type, plan: Plan, shape:
         key = part.key(row)
         if key not in rows:  # as all() does it: a condition that brings in another table may repeat a row
             rows[key] = part.build(row)
-    criteria = cast("tuple[LoaderCriteriaOption, ...]", plan.options)
+    given = cast("tuple[LoaderCriteriaOption, ...]", plan.options)
+    options = (*[option for option in given if option.propagate_to_loaders], *criteria_of(model, plan.shown))
     found = list(rows.values())
-    await _follow(session, part, found, tuple(option for option in criteria if option.propagate_to_loaders))
+    await _follow(session, part, found, options)
     return found
 
 

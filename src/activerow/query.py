@@ -7,6 +7,7 @@ from sqlalchemy import ColumnExpressionArgument, Select, SQLColumnExpression
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from activerow.aggregates import over_related
+from activerow.criteria import criteria_of, is_hidden
 from activerow.database import database_of
 from activerow.errors import MultipleRecordsError, RecordNotFoundError, UsageError
 from activerow.execution import Call, Work
@@ -21,7 +22,7 @@ from activerow.paging import CursorPage, Numbered, Page, Step, check_walk
 from activerow.plan import Plan
 from activerow.projection import check_projection, fetch_projected
 from activerow.selection import EVERYTHING, Selection
-from activerow.setbased import check_columns, check_plan, delete_rows, update_rows
+from activerow.setbased import check_columns, check_delete, check_plan, delete_rows, update_rows
 from activerow.shapes import Schema, json_objects, shape_of
 from activerow.streaming import Stream
 
@@ -96,7 +97,7 @@ class Query(Selection[M]):
         if None in parts:
             return None
         if self.plan is EVERYTHING and not is_wide(self.model, parts):
-            return await self._read(lambda session: session.get(self.model, parts))
+            return await self._read(lambda session: self._held_or_read(session, parts))
         rows = await self._among([parts]).all()
         return rows[0] if rows else None
 
@@ -322,19 +323,22 @@ class Query(Selection[M]):
 
         return await self._write("update", work, auto_commit, given)
 
-    async def delete(self, *, auto_commit: bool | None = None, all_rows: bool = False) -> int:
+    async def delete(self, *, auto_commit: bool | None = None, all_rows: bool = False, hard: bool = False) -> int:
         """Delete all rows of the query in one statement; returns how many there were.
 
-        The database's own cascades apply, those of relationships do not.
+        The database's own cascades apply, those of relationships do not. Rows of a model with `SoftDelete` are marked
+        as deleted, unless `hard` is given.
 
         Raises:
-            UsageError: The query has no condition, and `all_rows` is not given; or it has links that load something.
+            UsageError: The query has no condition, and `all_rows` is not given; or it has links that load something;
+                or its rows are deleted already, and `hard` is not given.
             ForeignKeyViolationError: Other rows refer to one of them.
         """
         check_plan(self.model, self.plan, "delete", all_rows=all_rows)
+        check_delete(self.model, self.plan, hard=hard)
 
         async def work(session: AsyncSession) -> int:
-            return await delete_rows(session, self.model, self.plan)
+            return await delete_rows(session, self.model, self.plan, hard=hard)
 
         return await self._write("delete", work, auto_commit, {})
 
@@ -370,6 +374,14 @@ class Query(Selection[M]):
             return list(result)
 
         return await self._read(work)
+
+    async def _held_or_read(self, session: AsyncSession, key: Key) -> M | None:
+        row = await session.get(self.model, key, options=criteria_of(self.model))
+        hidden = row is not None and is_hidden(row)
+        if hidden is None:
+            rows = await _rows(session, self.model, self._among([key]).plan)
+            return rows[0] if rows else None
+        return None if hidden else row
 
     def _named(self, key: Key) -> dict[str, object]:
         return dict(zip(primary_key_names(self.model), key, strict=True))

@@ -19,6 +19,7 @@ from sqlalchemy.orm.exc import UnmappedColumnError
 from sqlalchemy.sql import operators
 from sqlalchemy.sql.util import ClauseAdapter
 
+from activerow.criteria import criteria_of, hiding_of, is_hidden
 from activerow.partial import is_partial, mark_whole
 
 Key = tuple[Any, ...]
@@ -89,12 +90,21 @@ async def _fetch(
     missing = [key for key in by_key if key not in found]
     if missing:
         keys = [key[0] for key in missing] if len(route.names) == 1 else missing
-        result = await session.execute(route.statement, {"keys": keys})
+        result = await session.execute(_visible(relation, route), {"keys": keys})
         for *key, row in result.unique():
             found.setdefault(tuple(key), []).append(known.get(instance_state(row).key, row))
     for key, group in by_key.items():
         for state in group:
             _set(state, relation, found.get(key, []))
+
+
+def _visible(relation: RelationshipProperty[Any], route: _Route) -> Select[Any]:
+    """The statement of a route, which passes over hidden related rows; the rows that one starts from may be hidden."""
+    target = cast("type", relation.mapper.class_)
+    hiding = hiding_of(target)
+    statement = route.statement if hiding is None else route.statement.where(hiding.criterion(relation.entity.entity))
+    options = criteria_of(target, (cast("type", relation.parent.class_),))
+    return statement.options(*options) if options else statement
 
 
 def _held(
@@ -105,8 +115,8 @@ def _held(
     held: dict[Key, list[object]] = {}
     for key in keys:
         row = get(mapper.identity_key_from_primary_key(key)) if None not in key else None
-        if row is not None and isinstance(row, mapper.class_):
-            held[key] = [row]
+        if row is not None and isinstance(row, mapper.class_) and (hidden := is_hidden(row)) is not None:
+            held[key] = [] if hidden else [row]
     return held
 
 

@@ -1,6 +1,7 @@
 """Reading the row of an object again."""
 
-from contextlib import nullcontext
+from collections.abc import Generator
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from sqlalchemy import inspect
@@ -9,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstanceState, Session
 
 from activerow.attaching import attached
+from activerow.criteria import criteria_of
 from activerow.errors import RecordNotFoundError, UsageError
 from activerow.inspection import primary_key_names
 from activerow.partial import mark_whole
@@ -43,5 +45,19 @@ async def read_again(
 def _refresh(session: Session, row: object, names: tuple[str, ...], *, lock: bool) -> None:
     # A lone read must not write: what is unsaved stays so. In a unit it is flushed first, as before every query.
     lone = isinstance(session, UnitSyncSession) and session.unit.kind is Kind.CALL
-    with session.no_autoflush if lone else nullcontext():
+    state: InstanceState[Any] = inspect(row)
+    relations = any(name in state.mapper.relationships for name in names)
+    visible = passing_over_hidden(state) if relations else nullcontext()
+    with session.no_autoflush if lone else nullcontext(), visible:
         session.refresh(row, attribute_names=names, with_for_update=True if lock else None)
+
+
+@contextmanager
+def passing_over_hidden(state: InstanceState[Any]) -> Generator[None, None, None]:
+    """Have the relations that are read with a row pass over hidden rows; the row itself is read in any case."""
+    before = state.load_options
+    state.load_options = (*before, *criteria_of(state.mapper.class_))
+    try:
+        yield
+    finally:
+        state.load_options = before

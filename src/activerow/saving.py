@@ -17,7 +17,7 @@ from activerow.errors import ActiveRowError
 from activerow.execution import Call
 from activerow.inspection import mapper_of
 from activerow.members import members_at_hand
-from activerow.rereading import read_again
+from activerow.rereading import passing_over_hidden, read_again
 from activerow.strangers import AS_FLUSHED
 from activerow.validation import check_row, check_values
 from activerow.values import build, fill, is_collection
@@ -156,7 +156,8 @@ async def _load_replaced(session: AsyncSession, row: object, given: Mapping[str,
     names = [n for n, value in given.items() if n in relations and relations[n].uselist and is_collection(value)]
     missing = [name for name in names if name not in state.dict]
     if missing and state.key is not None:
-        await session.refresh(row, attribute_names=missing)
+        with passing_over_hidden(state):
+            await session.refresh(row, attribute_names=missing)
 
 
 def _flag_untracked(row: object) -> None:

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import QueryableAttribute, defer, load_only
 from sqlalchemy.sql.base import ExecutableOption
 
+from activerow.criteria import Hiding, criterion_of, hiding_of
 from activerow.errors import UnknownFieldError, UsageError
 from activerow.inspection import fields_of
 from activerow.joins import Join
@@ -45,7 +46,10 @@ class Selection(Generic[M]):
     @property
     def statement(self) -> Select[M]:
         """The SELECT that `all` runs."""
-        return self.plan.rows(self.model)
+        statement = self.plan.rows(self.model)
+        criterion = criterion_of(self.model, self.plan.shown)
+        # Spelt out, as the statement's options are lost where it becomes part of another one.
+        return statement if criterion is None else statement.where(criterion)
 
     # -- links ---------------------------------------------------------------------------------------------------
 
@@ -164,6 +168,28 @@ class Selection(Generic[M]):
         """SQLAlchemy's own options: `joinedload(...)`, `with_loader_criteria(...)`."""
         return self._with(options=(*self.plan.options, *options))
 
+    def with_deleted(self, *models: type) -> Self:
+        """Deleted rows too: of the query's model, or, where models are named, of those.
+
+        `Post.query().with_deleted(User).include("author")` shows the deleted authors of posts that are not.
+
+        Raises:
+            UsageError: A model does not mix in `SoftDelete`.
+        """
+        for model in models or (self.model,):
+            self._hiding(model, "with_deleted")
+        return self._with(shown=(*self.plan.shown, *(models or (self.model,))))
+
+    def only_deleted(self) -> Self:
+        """Only rows of the model that are deleted.
+
+        Raises:
+            UsageError: The model does not mix in `SoftDelete`.
+        """
+        mark = getattr(self.model, self._hiding(self.model, "only_deleted").mark)
+        conditions = (*self.plan.conditions, mark.is_not(None))
+        return self._with(shown=(*self.plan.shown, self.model), conditions=conditions, only_hidden=True)
+
     # -- inside --------------------------------------------------------------------------------------------------
 
     def _with(self, **links: Any) -> Self:
@@ -185,6 +211,12 @@ class Selection(Generic[M]):
 
     def _among(self, keys: Sequence[Key]) -> Self:
         return self._with(conditions=(*self.plan.conditions, among(self.model, keys)))
+
+    def _hiding(self, model: type, link: str) -> Hiding:
+        hiding = hiding_of(model)
+        if hiding is None:
+            raise UsageError(f"{link}() needs a model that mixes in SoftDelete, and {model.__name__} does not")
+        return hiding
 
     def _column(self, column: Attribute) -> QueryableAttribute[Any]:
         name = column if isinstance(column, str) else column.key

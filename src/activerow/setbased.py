@@ -1,6 +1,7 @@
 """UPDATE and DELETE of the rows that a query selects, and what the session's own rows then show."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, cast
 
 from sqlalchemy import CursorResult, Delete, Update, delete, select, type_coerce, update
@@ -9,6 +10,7 @@ from sqlalchemy.orm import LoaderCriteriaOption
 from sqlalchemy.orm.base import instance_state
 
 from activerow.comparisons import is_expression
+from activerow.criteria import hiding_of
 from activerow.errors import ReadOnlyFieldError, UnknownFieldError, UsageError
 from activerow.inspection import fields_of, mapper_of, primary_key_names, tables_of
 from activerow.keys import among
@@ -74,6 +76,18 @@ def _refusal(model: type, name: str) -> UsageError:
     return UnknownFieldError(model.__name__, name, choices=fields.settable_columns)
 
 
+def check_delete(model: type, plan: Plan, *, hard: bool) -> None:
+    """Accept a query whose rows can be deleted.
+
+    Raises:
+        UsageError: They are already, and `hard` is not given.
+    """
+    if plan.only_hidden and not hard:
+        raise UsageError(
+            f"the rows of this {model.__name__} query are deleted already: delete(hard=True) removes them for good"
+        )
+
+
 async def update_rows(session: AsyncSession, model: type, plan: Plan, values: Values) -> int:
     """UPDATE the rows; those that the session holds show the new values. Returns how many there were."""
     columns = {name: _settable(model, name, value) for name, value in values.items()}
@@ -83,8 +97,11 @@ async def update_rows(session: AsyncSession, model: type, plan: Plan, values: Va
     return count
 
 
-async def delete_rows(session: AsyncSession, model: type, plan: Plan) -> int:
-    """DELETE the rows; those that the session holds leave it. Returns how many there were."""
+async def delete_rows(session: AsyncSession, model: type, plan: Plan, *, hard: bool) -> int:
+    """DELETE the rows, which leave the session; or hide them where the model does so. Returns how many there were."""
+    hiding = hiding_of(model)
+    if hiding is not None and not hard:
+        return await update_rows(session, model, replace(plan, shown=()), {hiding.mark: hiding.value()})
     statement = delete(model).where(*plan.target(model, _dialect(session)))
     return await _execute(session, model, plan, statement)
 
@@ -102,7 +119,8 @@ def _dialect(session: AsyncSession) -> str:
 async def _execute(session: AsyncSession, model: type, plan: Plan, statement: Update | Delete) -> int:
     # Python does not compare as every collation does: which of the loaded rows are meant, the server says ("fetch").
     held = any(isinstance(row, model) for row in session.sync_session.identity_map.values())
-    statement = statement.options(*plan.options) if plan.options else statement
+    criteria = plan.criteria_options(model)
+    statement = statement.options(*criteria) if criteria else statement
     options = {"synchronize_session": "fetch" if held else False}
     result = await session.execute(statement, execution_options=options)
     return cast("CursorResult[Any]", result).rowcount

@@ -1,0 +1,96 @@
+"""Unique among a part of the rows, on every backend.
+
+PostgreSQL and SQLite have `CREATE UNIQUE INDEX ... WHERE`. MySQL and MariaDB do not: there the index gets a generated,
+invisible column beside it, 1 for the rows that count and NULL for all others, which are never equal to one another.
+`mysql_where=` of any `Index` asks for that, as `postgresql_where=` and `sqlite_where=` do elsewhere; in migrations
+too.
+"""
+
+from typing import Any, Final, cast
+
+from sqlalchemy import Column, Index, Table, event, text
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.schema import CreateIndex, DropIndex
+from sqlalchemy.sql.compiler import DDLCompiler
+from sqlalchemy.sql.elements import conv
+
+VISIBLE: Final = "activerow_visible"
+"""In the `info` of an index: it covers the rows that reads do not pass over."""
+
+_SUFFIX: Final = "_where"
+_LONGEST_NAME: Final = 64
+
+Index.argument_for("mysql", "where", None)
+
+
+def unique_where(
+    condition: str, *columns: str | Column[Any], name: str | None = None, info: dict[Any, Any] | None = None
+) -> Index:
+    """A unique index over the rows for which `condition` holds, to stand in `__table_args__`.
+
+    Args:
+        condition: SQL that every backend understands.
+        columns: Columns, or their names.
+        name: By default `uq_<table>_<columns>`.
+        info: The index's `info`.
+    """
+    where = text(condition)
+    index = Index(name, *columns, unique=True, info=info, postgresql_where=where, sqlite_where=where, mysql_where=where)
+    if name is None:
+        event.listen(index, "after_parent_attach", _give_name)
+    return index
+
+
+def _give_name(index: Index, table: Table[Any]) -> None:
+    index.name = conv("_".join(("uq", table.name, *[column.name for column in index.columns])))
+
+
+def include_object(thing: Any, name: str | None, kind: str, reflected: bool, compare_to: Any) -> bool:
+    """Alembic's `include_object`: what MySQL and MariaDB have beside such an index is no difference to the models."""
+    if kind == "column" and reflected:
+        return not (thing.computed is not None and any(_marker(index) == name for index in thing.table.indexes))
+    if (
+        kind == "index"
+        and not reflected
+        and compare_to is not None
+        and thing.dialect_kwargs.get("mysql_where") is not None
+    ):
+        names = [column.name for column in thing.columns]
+        return [column.name for column in compare_to.columns] != [*names, _marker(thing)]
+    return True
+
+
+# --- MySQL and MariaDB ----------------------------------------------------------------------------------------------
+
+
+def _marker(index: Index) -> str:
+    return f"{str(index.name)[: _LONGEST_NAME - len(_SUFFIX)]}{_SUFFIX}"
+
+
+@compiles(CreateIndex, "mysql", "mariadb")
+def _create(create: CreateIndex, compiler: DDLCompiler, **options: Any) -> str:
+    index = create.element
+    where = index.dialect_kwargs.get("mysql_where")
+    if where is None or index.table is None:
+        return cast("str", cast("Any", compiler).visit_create_index(create, **options))
+    quote = compiler.preparer.quote
+    condition = compiler.sql_compiler.process(where, include_table=False, literal_binds=True)
+    marker = quote(_marker(index))
+    columns = ", ".join([*[quote(column.name) for column in index.columns], marker])
+    return (
+        f"ALTER TABLE {compiler.preparer.format_table(index.table)}"
+        f" ADD COLUMN {marker} TINYINT GENERATED ALWAYS AS (CASE WHEN {condition} THEN 1 END) VIRTUAL INVISIBLE,"
+        f" ADD {'UNIQUE ' if index.unique else ''}INDEX {compiler.preparer.format_index(index)} ({columns})"
+    )
+
+
+@compiles(DropIndex, "mysql", "mariadb")
+def _drop(drop: DropIndex, compiler: DDLCompiler, **options: Any) -> str:
+    index = drop.element
+    if index.dialect_kwargs.get("mysql_where") is None or index.table is None:
+        return cast("str", cast("Any", compiler).visit_drop_index(drop, **options))
+    quote = compiler.preparer.quote
+    return (
+        f"ALTER TABLE {compiler.preparer.format_table(index.table)}"
+        f" DROP INDEX {compiler.preparer.format_index(index)}, DROP COLUMN {quote(_marker(index))}"
+    )
