@@ -41,6 +41,13 @@ class ActiveRowError(Exception):
 
     code: ClassVar[str] = "activerow_error"
 
+    position: int | None = None
+    """Of many rows written at once, the one it is about, counted from 0."""
+
+    @property
+    def _at(self) -> str:
+        return f" rows[{self.position}]" if self.position is not None else ""
+
     def __str__(self) -> str:
         return " ".join(str(part) for part in self.args) or type(self).__name__
 
@@ -80,6 +87,9 @@ class UsageError(ActiveRowError):
 
     code = "usage_error"
 
+    def __str__(self) -> str:
+        return f"{super().__str__()}{f' (in{self._at})' if self.position is not None else ''}"
+
 
 class UnknownFieldError(UsageError, KeyError):
     """A lookup or value names a field that the model does not map."""
@@ -92,7 +102,7 @@ class UnknownFieldError(UsageError, KeyError):
         self.model, self.name, self.nearest, self.choices = model, name, nearest, tuple(choices)
 
     def __str__(self) -> str:
-        return f"{self.model} has no field {self.name!r}{_hint(self.nearest, self.choices)}"
+        return f"{self.model}{self._at} has no field {self.name!r}{_hint(self.nearest, self.choices)}"
 
 
 class ReadOnlyFieldError(UsageError):
@@ -105,7 +115,7 @@ class ReadOnlyFieldError(UsageError):
         self.model, self.name, self.reason = model, name, reason
 
     def __str__(self) -> str:
-        return f"{self.model}.{self.name} cannot be set" + (f": {self.reason}" if self.reason else "")
+        return f"{self.model}{self._at}.{self.name} cannot be set" + (f": {self.reason}" if self.reason else "")
 
 
 class UnknownLookupError(UsageError):
@@ -370,6 +380,7 @@ class DatabaseError(ActiveRowError):
         columns: Attribute names of `model` that the failure is about.
         values: Attribute name to the value that was refused, as far as it is known.
         reason: What is wrong, in a few words and without values.
+        position: Of many rows written at once, the one that failed, counted from 0, where it is known.
     """
 
     code = "database_error"
@@ -396,7 +407,7 @@ class DatabaseError(ActiveRowError):
         return f"{operation} of {self._subject()}" if self.model or self.table else operation
 
     def _subject(self) -> str:
-        return self.model or (f"a row of {self.table!r}" if self.table else "a row")
+        return f"{self.model or (f'a row of {self.table!r}' if self.table else 'a row')}{self._at}"
 
     def _field(self) -> str:
         """The field or fields concerned: `User.email`, `Seat (row, number)`, or the subject alone."""

@@ -154,6 +154,7 @@ class Unit:
         self.writes = 0
         self.commits = 0
         self.lost = 0
+        self.undivided = 0  # calls under way whose statements are only committed together
         self.flushing = False
         self.near: type | None = None  # a model written here: tables of one name exist in several databases
         self._failed: WeakKeyDictionary[SessionTransaction, BaseException] = WeakKeyDictionary()
@@ -247,6 +248,15 @@ class Unit:
         else:
             return
         self.lost = self.writes - (wrote or self.flushing)
+
+    def fail_block(self, error: BaseException) -> None:
+        """Mark the block of the current task, in which a call of several statements has stopped half way."""
+        level = self.places.locate(self)
+        if level.savepoint is not None:
+            self._failed.setdefault(level.savepoint, error)
+        elif self.broken is None:
+            self.broken = error
+            self.lost = self.writes - 1
 
     def restate(self, error: BaseException, translated: BaseException) -> None:
         """Show `translated` wherever `error` is told as the first error of a broken unit."""
@@ -467,12 +477,12 @@ class Unit:
 
         Raises:
             ScopeClosedError: The unit has ended.
-            NestedCommitError: It is `db.transaction()`, or a savepoint is open.
+            NestedCommitError: It is `db.transaction()`, a savepoint is open, or a call of several statements runs.
             UsageError: It is to be rolled back.
         """
         if self.ended:
             raise ScopeClosedError(current_task().get_name(), self.root.label)
-        if self.kind is Kind.TRANSACTION or self.places.locate(self).outer is not None:
+        if self.kind is Kind.TRANSACTION or self.undivided or self.places.locate(self).outer is not None:
             raise NestedCommitError(call)
         if self.rollback_only:
             raise UsageError(f"{call} in a unit that db.rollback_only() will undo; leave it out, or roll back now")
