@@ -18,7 +18,6 @@ from sqlalchemy import (
     Enum,
     Float,
     Integer,
-    Interval,
     LargeBinary,
     Numeric,
     String,
@@ -28,7 +27,7 @@ from sqlalchemy import (
     bindparam,
     event,
 )
-from sqlalchemy.dialects.postgresql import CITEXT, DOMAIN, ENUM
+from sqlalchemy.dialects.postgresql import CITEXT, DOMAIN, INTERVAL
 from sqlalchemy.engine import Dialect, Engine
 from sqlalchemy.engine.interfaces import ExecutionContext
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -43,7 +42,7 @@ LEAST_ROWS: Final = 100
 """Fewer rows are sent sooner by one INSERT: COPY takes two or three trips."""
 
 _KINDS: Final = (
-    Integer, String, Boolean, Float, Numeric, Date, DateTime, Time, Interval, LargeBinary, Uuid, Enum, JSON,
+    Integer, String, Boolean, Float, Numeric, Date, DateTime, Time, INTERVAL, LargeBinary, Uuid, Enum, JSON,
 )  # fmt: skip
 _NOT_THESE: Final = (CITEXT, DOMAIN)
 _RECORDS: Final = "activerow_copy"
@@ -69,8 +68,8 @@ def _is_proven(kind: TypeEngine[Any], dialect: Dialect) -> bool:
     if isinstance(stored, TypeDecorator):
         return _is_proven(cast("Any", stored).impl_instance, dialect)
     if isinstance(stored, ARRAY):
-        item = stored.item_type
-        return not isinstance(item, Enum | JSON | ENUM) and _is_proven(item, dialect)
+        array: Any = stored
+        return not isinstance(array.item_type, Enum | JSON) and _is_proven(array.item_type, dialect)
     return isinstance(stored, _KINDS) and not isinstance(stored, _NOT_THESE)
 
 

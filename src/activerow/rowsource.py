@@ -1,7 +1,7 @@
 """Rows as callers have them: dicts, Pydantic models, instances; in a list, a generator, an asynchronous generator."""
 
 import inspect as python
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable
 from itertools import islice
 from typing import Any, cast
 
@@ -151,8 +151,9 @@ async def batches(rows: Rows, size: int) -> AsyncGenerator[list[object], None]:
             if python.isasyncgen(iterator):
                 await iterator.aclose()
         return
-    if isinstance(rows, Mapping | str | bytes) or not isinstance(rows, Iterable):
-        raise UsageError(f"rows are many: a list or a generator, not {type(rows).__name__}")
+    given: object = rows
+    if isinstance(given, dict | str | bytes) or not hasattr(given, "__iter__"):
+        raise UsageError(f"rows are many: a list or a generator, not {given.__class__.__name__}")
     iterating = iter(rows)
     while chunk := list(islice(iterating, size)):
         yield chunk
