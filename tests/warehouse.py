@@ -33,6 +33,8 @@ from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 from activerow import ActiveRecord
+from activerow.bulk_rules import BulkWrite, add_rule
+from activerow.errors import UsageError
 from activerow.mixins import AutoTableName, Timestamps
 from activerow.types import UTCDateTime
 
@@ -155,7 +157,24 @@ class Badge(Base):
     __table_args__ = (Index("ix_badges_holder", "holder", unique=True),)
 
 
-class Animal(Base):
+class Watched:
+    """Wants to know of writes that pass its rows by."""
+
+
+told: list[BulkWrite] = []
+refused: set[str] = set()
+
+
+def _watch(write: BulkWrite) -> None:
+    told.append(write)
+    if write.operation in refused:
+        raise UsageError("not like this")
+
+
+add_rule(Watched, _watch)
+
+
+class Animal(Watched, Base):
     """One table for several classes."""
 
     id: Mapped[int] = mapped_column(primary_key=True)

@@ -98,6 +98,8 @@ def grouped(rows: Sequence[object], first: int, reader: RowReader, conflict: Con
                 group.again += 1
                 continue
             open_groups, seen = {}, {}
+        if groups and shape.refers_to_itself and groups[-1].shape is not shape:
+            open_groups = {}  # a row may refer to the one before it
         if shape not in open_groups:
             open_groups[shape] = Group(shape)
             groups.append(open_groups[shape])

@@ -6,6 +6,7 @@ row by row: take the values, check them, convert them for the driver.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Final, cast
 from weakref import WeakKeyDictionary
 
@@ -28,7 +29,7 @@ _CONVERSION_ERRORS: Final = (ValueError, TypeError, LookupError, ArithmeticError
 _NEVER_SQL: Final = frozenset({str, int, float, bool, bytes, dict, list, tuple, type(None)})
 _KEPT_SHAPES: Final = 200
 
-_shapes: "WeakKeyDictionary[Dialect, dict[tuple[type, frozenset[str]], Shape]]" = WeakKeyDictionary()
+_shapes: "WeakKeyDictionary[Dialect, dict[tuple[type, frozenset[str], bool], Shape]]" = WeakKeyDictionary()
 
 
 def refuse_several_tables(model: type, terminal: str) -> None:
@@ -51,18 +52,27 @@ def writable_names(model: type) -> tuple[str, ...]:
     return (*first, *(name for name in fields.settable_columns if name not in first))
 
 
-def shape_of(model: type, names: frozenset[str], dialect: Dialect) -> "Shape":
+def shape_of(model: type, names: frozenset[str], dialect: Dialect, *, filled: bool) -> "Shape":
     """The shape of rows that give `names`; answered from memory after the first time.
+
+    Args:
+        model: The class of the rows.
+        names: Attribute names.
+        dialect: Of the connection that they are sent to.
+        filled: Rows that differ only in columns that are NULL when nothing is given have one shape.
 
     Raises:
         UnknownFieldError, ReadOnlyFieldError: A name is no column that can be given.
     """
     known = _shapes.setdefault(dialect, {})
-    shape = known.get((model, names))
+    shape = known.get((model, names, filled))
     if shape is None:
         if len(known) >= _KEPT_SHAPES:
             known.clear()
-        shape = known[model, names] = _shape(model, names, dialect)
+        shape = _shape(model, names, dialect, filled=filled)
+        if filled and names - shape.names:
+            shape = shape_of(model, shape.names, dialect, filled=True)
+        known[model, names, filled] = shape
     return shape
 
 
@@ -75,6 +85,7 @@ class Source:
     convert: Convert | None = None
     check: Check | None = None
     given: bool = False
+    optional: bool = False
     constant: object = None
     default: Callable[[Any], Any] | None = None
 
@@ -82,7 +93,7 @@ class Source:
         """The column's values for `rows`, as the program has them."""
         if self.given:
             name = self.name
-            return [row[name] for row in rows]
+            return [row.get(name) for row in rows] if self.optional else [row[name] for row in rows]
         if self.default is None:
             return [self.constant] * len(rows)
         return [self.default(context.at(index)) for index in range(len(rows))]
@@ -133,7 +144,7 @@ class Shape:
     """The columns that rows with one set of names write.
 
     Attributes:
-        names: Attribute names that the rows give.
+        names: Attribute names that the rows give; without those that a row of this shape may give or not.
         generated: The one of them that the database generates where it is None.
         sources: The columns that are sent; those that are given first, as defaults may depend on them.
         inlined: A column is computed by SQL of the model, which stands in the statement itself.
@@ -155,6 +166,11 @@ class Shape:
     def columns(self) -> tuple[Column[Any], ...]:
         """The columns that are sent."""
         return tuple(source.column for source in self.sources)
+
+    @cached_property
+    def refers_to_itself(self) -> bool:
+        """Rows may refer to other rows of the table."""
+        return any(key.references(self.table) for column in self.table.c for key in column.foreign_keys)
 
     def take(self, rows: Sequence[Row], backend: str) -> "Taken":
         """The values of `rows`, checked; those with SQL among them are told apart.
@@ -252,7 +268,7 @@ def _refused(source: Source, values: Values, start: int, error: Exception) -> Ex
 # --- asking the mapper ----------------------------------------------------------------------------------------------
 
 
-def _shape(model: type, names: frozenset[str], dialect: Dialect) -> Shape:
+def _shape(model: type, names: frozenset[str], dialect: Dialect, *, filled: bool) -> Shape:
     mapper = mapper_of(model)
     allowed = writable_names(model)
     for name in sorted(names):
@@ -264,6 +280,8 @@ def _shape(model: type, names: frozenset[str], dialect: Dialect) -> Shape:
     for column in table.c:
         attribute = _attribute(mapper, column)
         source = _source(mapper, column, attribute, names, dialect)
+        if filled and attribute is not None and _is_optional(mapper, column):
+            source = _given(column, attribute, dialect, optional=True)
         if source is not None:
             sources.append(source)
             forced |= (
@@ -277,7 +295,7 @@ def _shape(model: type, names: frozenset[str], dialect: Dialect) -> Shape:
         model=model,
         mapper=mapper,
         table=table,
-        names=names,
+        names=names - {source.name for source in sources if source.optional},
         generated=generated if generated in names else None,
         sources=tuple(sorted(sources, key=lambda source: not source.given)),
         inlined=inlined,
@@ -312,7 +330,7 @@ def _source(
     convert = column.type.dialect_impl(dialect).bind_processor(dialect)
     name = attribute or column.key
     if attribute in names:
-        return Source(column, name, convert, check_for(column.type), given=True)
+        return _given(column, name, dialect)
     if column is mapper.polymorphic_on and mapper.polymorphic_identity is not None:
         return Source(column, name, convert, constant=mapper.polymorphic_identity)
     if column is mapper.version_id_col and callable(mapper.version_id_generator):
@@ -328,6 +346,18 @@ def _source(
         return None
     # A type that has a None of its own, as JSON has, gets NULL here: nothing was given.
     return Source(column, name, None if column.type.should_evaluate_none else convert)
+
+
+def _given(column: Column[Any], name: str, dialect: Dialect, *, optional: bool = False) -> Source:
+    convert = column.type.dialect_impl(dialect).bind_processor(dialect)
+    return Source(column, name, convert, check_for(column.type), given=True, optional=optional)
+
+
+def _is_optional(mapper: Mapper[Any], column: Column[Any]) -> bool:
+    """What is not given is NULL, the same as a None that is given."""
+    made = column.default is not None or column.server_default is not None or column.primary_key
+    special = column is mapper.polymorphic_on or column is mapper.version_id_col
+    return not (made or special or column.type.should_evaluate_none)
 
 
 def _is_generated(column: Column[Any], dialect: Dialect) -> bool:

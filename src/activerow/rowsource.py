@@ -27,7 +27,7 @@ class RowReader:
         Args:
             model: The class that the call was made on.
             dialect: Of the connection that they are sent to.
-            new: Stored instances are refused.
+            new: They are not there yet: stored instances are refused.
         """
         self._model, self._dialect, self._new = model, dialect, new
         self._mapper = mapper_of(model)
@@ -54,7 +54,7 @@ class RowReader:
             related = [name for name in names if self._is_to_one(name)]
             if related:
                 return self._shaped(self._with_keys(row, related))
-            shape = self._known[names] = shape_of(self._model, frozenset(names), self._dialect)
+            shape = self._known[names] = shape_of(self._model, frozenset(names), self._dialect, filled=self._new)
         if shape.generated is not None and row[shape.generated] is None:
             return self._shaped({name: value for name, value in row.items() if name != shape.generated})
         return shape, row
