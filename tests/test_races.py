@@ -38,11 +38,14 @@ async def db(make_database: MakeDatabase) -> Database:
 async def test_fifty_callers_make_one_row(
     db: Database, call: Call, where: str, other_connection: OtherConnection
 ) -> None:
-    """Exactly one row, exactly one True, and no error, whether the calls are alone or in units."""
+    """Exactly one row, exactly one True, and no error, whether the calls are alone or in units.
+
+    On MySQL a failed INSERT leaves a shared lock on the row until the end of its unit, and an UPDATE after it may be a
+    deadlock: units of their own are run by what repeats them.
+    """
 
     async def in_a_unit(number: int) -> tuple[Stock, bool]:
-        async with db.transaction():
-            return await call(number)
+        return await db.run(lambda: call(number))
 
     if where == "one unit":
         async with db.transaction():

@@ -455,13 +455,24 @@ async def _get_or_create(
         try:
             async with database.protected(session, auto_commit) as within:
                 inner = auto_commit if within is None else None
-                found = await _create(model, names, session=within, auto_commit=inner)
+                held = _held(model, unique, within)
+                made = held is None
+                found = held or await _create(model, names, session=within, auto_commit=inner)
         except UniqueViolationError:
             found = await _find_winner(model, unique, session)
             made = False
             if found is None:
                 raise
     return found, made
+
+
+def _held(model: type[R], unique: Mapping[str, object], session: AsyncSession | None) -> R | None:
+    """The row that another task of the unit has made since we looked, where `unique` is the primary key."""
+    names = primary_key_names(model)
+    if session is None or unique.keys() != set(names):
+        return None
+    key = mapper_of(model).identity_key_from_primary_key(tuple(unique[name] for name in names))
+    return cast("R | None", session.sync_session.identity_map.get(key))
 
 
 async def _commit_where_due(model: type, session: AsyncSession | None, auto_commit: bool | None) -> None:
