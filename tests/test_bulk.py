@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from activerow import Database
 from activerow.errors import (
+    ActiveRowError,
     CheckViolationError,
     InstanceMethodError,
     InvalidDataError,
@@ -79,7 +80,8 @@ class NewBox(BaseModel):
 )
 async def test_kinds_of_rows(db: Database, rows: Any) -> None:
     """Dicts, Pydantic models and instances; lists and generators of both kinds."""
-    written = await Box.create_many(rows(3) if callable(rows) else rows)
+    given: Any = rows(3) if callable(rows) else rows
+    written = await Box.create_many(given)
 
     assert written == 3
     assert [box.size for box in await Box.query().order_by("id").all()] == [0, 1, 2]
@@ -155,7 +157,12 @@ async def test_defaults_are_those_of_create(db: Database) -> None:
 
 async def test_rows_may_give_different_columns(db: Database) -> None:
     """What a row does not give gets its default; None that is given stays NULL, and a key that is None is made."""
-    rows = [{"code": "a", "room": 1}, {"code": "b"}, {"code": "c", "room": 3, "width": 1}, {"id": None, "code": "d"}]
+    rows: list[dict[str, Any]] = [
+        {"code": "a", "room": 1},
+        {"code": "b"},
+        {"code": "c", "room": 3, "width": 1},
+        {"id": None, "code": "d"},
+    ]
     await Shelf.create_many([{"height": 1, **row} for row in rows])
     await Price.create_many([{"shop": "x", "item": "y", "amount": 1, "note": None}])
 
@@ -228,7 +235,9 @@ async def test_a_version_begins(db: Database) -> None:
         (None, UsageError, r"not NoneType.*rows\[2\]"),
     ],
 )
-async def test_what_does_not_fit_is_refused_first(db: Database, row: Any, kind: type, message: str) -> None:
+async def test_what_does_not_fit_is_refused_first(
+    db: Database, row: Any, kind: type[ActiveRowError], message: str
+) -> None:
     """A wrong name or value is found before anything is sent, and the error says in which row."""
     with statements(db) as sent, pytest.raises(kind, match=message) as failed:
         await Shelf.create_many([{"code": "1"}, {"code": "2"}, row])
@@ -240,7 +249,7 @@ async def test_what_does_not_fit_is_refused_first(db: Database, row: Any, kind: 
 async def test_calls_that_make_no_sense(db: Database) -> None:
     """One row instead of many, no iterable, an empty batch, an instance: each is refused with the way out."""
     with pytest.raises(UsageError, match=r"rows are many: .* not dict"):
-        await Box.create_many({"size": 1})  # type: ignore[arg-type]
+        await Box.create_many({"size": 1})
     with pytest.raises(UsageError, match="not int"):
         await Box.create_many(3)  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="at least one row"):

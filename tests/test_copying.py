@@ -53,7 +53,7 @@ def parcels() -> list[dict[str, Any]]:
         "words": ["a,b", "{}", 'q"', "\\", "", "한"],
         "extra": {"n": [1, 2], "t": "x"},
     }
-    small = {
+    small: dict[str, Any] = {
         "grams": -(2**63),
         "price": 5,
         "scan": b"",
@@ -100,7 +100,7 @@ async def test_rows_go_in_by_copy(db: Database) -> None:
 @pytest.mark.backends("postgresql")
 async def test_a_table_can_be_kept_from_copy(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     """`info={"copy": False}` on a table has its rows inserted: row level security does not allow COPY."""
-    monkeypatch.setitem(Price.__table__.info, "copy", False)
+    monkeypatch.setitem(Price.metadata.tables["prices"].info, "copy", False)
 
     with statements(db) as sent:
         await Price.create_many({"shop": "a", "item": str(n), "amount": n} for n in range(LEAST_ROWS))
@@ -159,7 +159,7 @@ async def test_copy_into_a_schema(db: Database, other_connection: OtherConnectio
     await other_connection.execute(text('CREATE SCHEMA "Tenant"'))
     await other_connection.execute(text('CREATE TABLE "Tenant".prices (LIKE prices INCLUDING ALL)'))
     async with db.transaction() as session:
-        await session.connection(execution_options={"schema_translate_map": {None: "Tenant"}})
+        _ = await session.connection(execution_options={"schema_translate_map": {None: "Tenant"}})
         await Price.create_many(rows)
         await Price.create_many([{"shop": "b", "item": "x", "amount": 1}])
 

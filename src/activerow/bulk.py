@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack, aclosing, asynccontextmanager, contextman
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import QueryableAttribute
 
 from activerow.batches import Batch, grouped
 from activerow.binding import on_class
@@ -24,7 +25,7 @@ BATCH = 5_000
 """Rows that are taken and sent together, unless the caller says otherwise."""
 
 Progress = Callable[[int], Awaitable[object] | object]
-Names = str | Iterable[Any]
+Names = str | QueryableAttribute[Any] | Iterable[str | QueryableAttribute[Any]]
 
 
 class BulkWriting:

@@ -64,12 +64,11 @@ def can_copy(shape: Shape, dialect: Dialect) -> bool:
 def _is_proven(kind: TypeEngine[Any], dialect: Dialect) -> bool:
     if kind.bind_expression(bindparam("value", type_=kind)) is not None:
         return False
-    stored = kind.dialect_impl(dialect)
+    stored: Any = kind.dialect_impl(dialect)
     if isinstance(stored, TypeDecorator):
-        return _is_proven(cast("Any", stored).impl_instance, dialect)
-    if isinstance(stored, ARRAY):
-        array: Any = stored
-        return not isinstance(array.item_type, Enum | JSON) and _is_proven(array.item_type, dialect)
+        return _is_proven(stored.impl_instance, dialect)
+    if ARRAY in type(stored).__mro__:
+        return not isinstance(stored.item_type, Enum | JSON) and _is_proven(stored.item_type, dialect)
     return isinstance(stored, _KINDS) and not isinstance(stored, _NOT_THESE)
 
 

@@ -1,7 +1,7 @@
 """Rows as callers have them: dicts, Pydantic models, instances; in a list, a generator, an asynchronous generator."""
 
 import inspect as python
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Mapping
 from itertools import islice
 from typing import Any, cast
 
@@ -151,12 +151,15 @@ async def batches(rows: Rows, size: int) -> AsyncGenerator[list[object], None]:
             if python.isasyncgen(iterator):
                 await iterator.aclose()
         return
-    given: object = rows
-    if isinstance(given, dict | str | bytes) or not hasattr(given, "__iter__"):
-        raise UsageError(f"rows are many: a list or a generator, not {given.__class__.__name__}")
+    if _is_one(rows):
+        raise UsageError(f"rows are many: a list or a generator, not {type(rows).__name__}")
     iterating = iter(rows)
     while chunk := list(islice(iterating, size)):
         yield chunk
+
+
+def _is_one(rows: object) -> bool:
+    return isinstance(rows, Mapping | str | bytes) or not hasattr(rows, "__iter__")
 
 
 async def _next_async(iterator: AsyncIterator[object], size: int) -> list[object]:

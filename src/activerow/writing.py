@@ -455,9 +455,11 @@ async def _get_or_create(
         try:
             async with database.protected(session, auto_commit) as within:
                 inner = auto_commit if within is None else None
-                held = _held(model, unique, within)
-                made = held is None
-                found = held or await _create(model, names, session=within, auto_commit=inner)
+                if within is not None and _holds(within, model, unique):
+                    found = await Query(model, session=within).filter_by(unique).first()
+                made = found is None
+                if found is None:
+                    found = await _create(model, names, session=within, auto_commit=inner)
         except UniqueViolationError:
             found = await _find_winner(model, unique, session)
             made = False
@@ -466,13 +468,13 @@ async def _get_or_create(
     return found, made
 
 
-def _held(model: type[R], unique: Mapping[str, object], session: AsyncSession | None) -> R | None:
-    """The row that another task of the unit has made since we looked, where `unique` is the primary key."""
+def _holds(session: AsyncSession, model: type, unique: Mapping[str, object]) -> bool:
+    """Whether another task of the unit may have made the row since we looked: a second object of its key is no row."""
     names = primary_key_names(model)
-    if session is None or unique.keys() != set(names):
-        return None
+    if set(unique) != set(names):
+        return False
     key = mapper_of(model).identity_key_from_primary_key(tuple(unique[name] for name in names))
-    return cast("R | None", session.sync_session.identity_map.get(key))
+    return key in session.sync_session.identity_map
 
 
 async def _commit_where_due(model: type, session: AsyncSession | None, auto_commit: bool | None) -> None:
