@@ -1,12 +1,10 @@
 """`create_many` and `upsert_many`: any number of rows, all of them or none."""
 
 import inspect as python
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager, contextmanager
-from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import QueryableAttribute
 
 from activerow.batches import Batch, grouped
 from activerow.binding import on_class
@@ -19,13 +17,12 @@ from activerow.rowshape import refuse_several_tables
 from activerow.rowsource import RowReader, Rows, batches
 from activerow.translate import translating
 from activerow.unit import Kind, Unit, UnitSession
-from activerow.upserting import conflict
+from activerow.upserting import Names, conflict
 
 BATCH = 5_000
 """Rows that are taken and sent together, unless the caller says otherwise."""
 
 Progress = Callable[[int], Awaitable[object] | object]
-Names = str | QueryableAttribute[Any] | Iterable[str | QueryableAttribute[Any]]
 
 
 class BulkWriting:

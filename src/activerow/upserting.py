@@ -7,10 +7,13 @@ from typing import Any, cast
 from sqlalchemy import Column, Insert, Table, bindparam, func, text
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.engine import Dialect
+from sqlalchemy.orm import QueryableAttribute
 
 from activerow.errors import ReadOnlyFieldError, UnknownFieldError, UsageError
 from activerow.inspection import CREATED_AT, fields_of, mapper_of, primary_key_names, unique_keys
 from activerow.rowshape import Row, RowContext, Shape
+
+Names = str | QueryableAttribute[Any] | Iterable[str | QueryableAttribute[Any]]
 
 KEPT = "@activerow_kept"
 """The session variable in which MySQL counts the rows that were there and stay as they are."""
@@ -129,7 +132,7 @@ def fresh(shape: Shape) -> dict[str, Any]:
 # --- what the caller asks for ---------------------------------------------------------------------------------------
 
 
-def conflict(model: type, by: Iterable[Any] | Any | None, update: Iterable[Any] | None, dialect: Dialect) -> Conflict:
+def conflict(model: type, by: Names | None, update: Names | None, dialect: Dialect) -> Conflict:
     """What `by=` and `update=` of a call mean.
 
     Raises:
@@ -167,10 +170,10 @@ def _default_key(model: type, keys: tuple[frozenset[str], ...]) -> tuple[str, ..
     return tuple(name for name in fields_of(model).columns if name in others[0])
 
 
-def _names(given: Iterable[Any] | Any) -> tuple[str, ...]:
+def _names(given: Names) -> tuple[str, ...]:
     """Attribute names of one or several names or mapped attributes."""
-    several: Iterable[Any] = [given] if isinstance(given, str) or hasattr(given, "key") else given
-    return tuple(dict.fromkeys(name if isinstance(name, str) else cast("str", name.key) for name in several))
+    several = [given] if isinstance(given, str | QueryableAttribute) else given
+    return tuple(dict.fromkeys(name if isinstance(name, str) else name.key for name in several))
 
 
 def _form(key: Iterable[str]) -> str:
