@@ -172,7 +172,8 @@ def _default_key(model: type, keys: tuple[frozenset[str], ...]) -> tuple[str, ..
 
 def _names(given: Names) -> tuple[str, ...]:
     """Attribute names of one or several names or mapped attributes."""
-    several = [given] if isinstance(given, str | QueryableAttribute) else given
+    one = isinstance(given, str | QueryableAttribute)
+    several = cast("Iterable[str | QueryableAttribute[Any]]", [given] if one else given)
     return tuple(dict.fromkeys(name if isinstance(name, str) else name.key for name in several))
 
 
