@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack, aclosing, asynccontextmanager, contextman
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from activerow.batches import Batch, grouped
+from activerow.bulk_batches import Batch, grouped
 from activerow.binding import on_class
 from activerow.bulk_rules import Operation, announce
 from activerow.database import Database, database_of
