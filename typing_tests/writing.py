@@ -1,5 +1,6 @@
 """What an editor shows for writing; checked, never run."""
 
+from collections.abc import AsyncGenerator
 from typing import Any, assert_type
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -19,6 +20,21 @@ async def rows(session: AsyncSession) -> None:
     assert_type(user.changes(), dict[str, tuple[object, object]])
     assert_type(user.to_dict(only=["id"]), dict[str, Any])
     assert_type(await User.get_or_create({"email": "a@b.c"}, {"age": 3}), tuple[User, bool])
+
+
+async def many(path: list[dict[str, object]], session: AsyncSession) -> None:
+    """Rows of any kind, from any kind of iterable; the answer is a number."""
+
+    async def rows() -> AsyncGenerator[User]:
+        yield User(email="a@b.c")
+
+    async def tell(done: int) -> None:
+        assert_type(done, int)
+
+    assert_type(await User.create_many(path, session=session, batch=10, progress=print), int)
+    assert_type(await User.create_many(rows(), auto_commit=False, progress=tell), int)
+    assert_type(await User.upsert_many(({"age": n} for n in range(3)), by="email", update=["age"]), int)
+    assert_type(await User.upsert_many([User()], by=User.email, update=(User.age, "name")), int)
 
 
 async def columns(user: User) -> None:

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from activerow.database import database_of
 from activerow.errors import UniqueViolationError
 from activerow.execution import Call
+from activerow.inspection import mapper_of, primary_key_names
 from activerow.query import Query
 from activerow.saving import create
 from activerow.values import Values, check_new, collect
@@ -34,13 +35,26 @@ async def get_or_create(
         try:
             async with database.protected(session, auto_commit) as within:
                 inner = auto_commit if within is None else None
-                found = await create(model, names, session=within, auto_commit=inner)
+                if within is not None and _holds(within, model, unique):
+                    found = await Query(model, session=within).filter_by(unique).first()
+                made = found is None
+                if found is None:
+                    found = await create(model, names, session=within, auto_commit=inner)
         except UniqueViolationError:
             found = await _find_winner(model, unique, session)
             made = False
             if found is None:
                 raise
     return found, made
+
+
+def _holds(session: AsyncSession, model: type, unique: Mapping[str, object]) -> bool:
+    """Whether another task of the unit may have made the row since we looked: a second object of its key is no row."""
+    names = primary_key_names(model)
+    if set(unique) != set(names):
+        return False
+    key = mapper_of(model).identity_key_from_primary_key(tuple(unique[name] for name in names))
+    return key in session.sync_session.identity_map
 
 
 async def commit_where_due(model: type, session: AsyncSession | None, auto_commit: bool | None) -> None:

@@ -7,6 +7,7 @@ from sqlalchemy import Column, String, event
 from sqlalchemy import inspect as mapped
 from sqlalchemy.orm import InstanceState, Mapped, MappedColumn, Mapper, RelationshipProperty, registry
 
+from activerow.bulk import BulkWriting
 from activerow.contents import keep_contents
 from activerow.errors import ReservedNameError
 from activerow.guard import install_guard
@@ -30,7 +31,7 @@ class _FieldsOfTheModel:
         return fields_of(owner)
 
 
-class ActiveRecord(Reading, Writing):
+class ActiveRecord(Reading, Writing, BulkWriting):
     """Active Record for a declarative base: `class Base(ActiveRecord, DeclarativeBase)`."""
 
     fields: ClassVar[_FieldsOfTheModel] = _FieldsOfTheModel()

@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 from sqlalchemy import CursorResult, Delete, Update, delete, select, type_coerce, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import LoaderCriteriaOption
 from sqlalchemy.orm.base import instance_state
 
+from activerow.bulk_rules import announce
 from activerow.comparisons import is_expression
 from activerow.criteria import hiding_of
 from activerow.errors import ReadOnlyFieldError, UnknownFieldError, UsageError
@@ -22,7 +23,7 @@ KEYS_PER_STATEMENT = 500
 Values = Mapping[str, object]
 
 
-def check_plan(model: type, plan: Plan, terminal: str, *, all_rows: bool) -> None:
+def check_plan(model: type, plan: Plan, terminal: Literal["update", "delete"], *, all_rows: bool) -> None:
     """Accept a query whose rows can be changed in one statement.
 
     Raises:
@@ -44,6 +45,7 @@ def check_plan(model: type, plan: Plan, terminal: str, *, all_rows: bool) -> Non
         raise UsageError(f"{terminal}() of a {name} without conditions would change every row; say so: all_rows=True")
     if len(tables_of(mapper_of(model))) > 1:
         raise UsageError(f"{model.__name__} is stored in several tables, {terminal} its rows one by one")
+    announce(model, terminal)
 
 
 def check_columns(model: type, values: Values) -> None:
@@ -93,7 +95,7 @@ async def update_rows(session: AsyncSession, model: type, plan: Plan, values: Va
     columns = {name: _settable(model, name, value) for name, value in values.items()}
     statement = update(model).where(*plan.target(model, _dialect(session))).values(columns)
     count = await _execute(session, model, plan, statement)
-    await _read_expired(session, model)
+    await read_expired(session, model)
     return count
 
 
@@ -126,7 +128,7 @@ async def _execute(session: AsyncSession, model: type, plan: Plan, statement: Up
     return cast("CursorResult[Any]", result).rowcount
 
 
-async def _read_expired(session: AsyncSession, model: type) -> None:
+async def read_expired(session: AsyncSession, model: type) -> None:
     """Read what the UPDATE has computed on the server into the rows that the session holds."""
     states = [instance_state(row) for row in session.sync_session.identity_map.values() if isinstance(row, model)]
     keys = [state.key[1] for state in states if state.expired_attributes and state.key is not None]

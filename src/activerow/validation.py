@@ -121,8 +121,13 @@ def _any_of(checks: list[Check]) -> Check:
     """A type with variants takes what one of them takes; the server still has the last word."""
 
     def check(value: object, backend: str | None) -> str | None:
-        reasons = [one(value, backend) for one in checks]
-        return reasons[0] if all(reason is not None for reason in reasons) else None
+        first: str | None = None
+        for one in checks:
+            reason = one(value, backend)
+            if reason is None:
+                return None
+            first = first or reason
+        return first
 
     return check
 

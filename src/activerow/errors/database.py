@@ -32,6 +32,7 @@ class DatabaseError(ActiveRowError):
         columns: Attribute names of `model` that the failure is about.
         values: Attribute name to the value that was refused, as far as it is known.
         reason: What is wrong, in a few words and without values.
+        position: Of many rows written at once, the one that failed, counted from 0, where it is known.
     """
 
     code = "database_error"
@@ -58,7 +59,7 @@ class DatabaseError(ActiveRowError):
         return f"{operation} of {self._subject()}" if self.model or self.table else operation
 
     def _subject(self) -> str:
-        return self.model or (f"a row of {self.table!r}" if self.table else "a row")
+        return f"{self.model or (f'a row of {self.table!r}' if self.table else 'a row')}{self._at}"
 
     def _field(self) -> str:
         """The field or fields concerned: `User.email`, `Seat (row, number)`, or the subject alone."""

@@ -9,6 +9,13 @@ class ActiveRowError(Exception):
 
     code: ClassVar[str] = "activerow_error"
 
+    position: int | None = None
+    """Of many rows written at once, the one it is about, counted from 0."""
+
+    @property
+    def _at(self) -> str:
+        return f" rows[{self.position}]" if self.position is not None else ""
+
     def __str__(self) -> str:
         return " ".join(str(part) for part in self.args) or type(self).__name__
 
@@ -31,3 +38,6 @@ class UsageError(ActiveRowError):
     """The program is wrong: no other input or a second try would make the call right."""
 
     code = "usage_error"
+
+    def __str__(self) -> str:
+        return f"{super().__str__()}{f' (in{self._at})' if self.position is not None else ''}"

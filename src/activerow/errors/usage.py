@@ -34,7 +34,7 @@ class UnknownFieldError(UsageError, KeyError):
         self.model, self.name, self.nearest, self.choices = model, name, nearest, tuple(choices)
 
     def __str__(self) -> str:
-        return f"{self.model} has no field {self.name!r}{_hint(self.nearest, self.choices)}"
+        return f"{self.model}{self._at} has no field {self.name!r}{_hint(self.nearest, self.choices)}"
 
 
 class ReadOnlyFieldError(UsageError):
@@ -47,7 +47,7 @@ class ReadOnlyFieldError(UsageError):
         self.model, self.name, self.reason = model, name, reason
 
     def __str__(self) -> str:
-        return f"{self.model}.{self.name} cannot be set" + (f": {self.reason}" if self.reason else "")
+        return f"{self.model}{self._at}.{self.name} cannot be set" + (f": {self.reason}" if self.reason else "")
 
 
 class UnknownLookupError(UsageError):

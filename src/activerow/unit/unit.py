@@ -89,6 +89,7 @@ class Unit:
         self.writes = 0
         self.commits = 0
         self.lost = 0
+        self.undivided = 0  # calls under way whose statements are only committed together
         self.flushing = False
         self.near: type | None = None  # a model written here: tables of one name exist in several databases
         self._due: list[Hook] = []
@@ -191,6 +192,11 @@ class Unit:
         """Mark what `error` has undone: the innermost savepoint, or the whole transaction where the server drops it."""
         if self.damage.note(error, self.transaction.innermost):
             self.lost = self.writes - (wrote or self.flushing)
+
+    def fail_block(self, error: BaseException) -> None:
+        """Mark the block of the current task, in which a call of several statements has stopped half way."""
+        if self.damage.note(error, self.places.locate(self).savepoint):
+            self.lost = self.writes - 1
 
     # -- savepoints ----------------------------------------------------------------------------------------------
 
@@ -381,12 +387,12 @@ class Unit:
 
         Raises:
             ScopeClosedError: The unit has ended.
-            NestedCommitError: It is `db.transaction()`, or a savepoint is open.
+            NestedCommitError: It is `db.transaction()`, a savepoint is open, or a call of several statements runs.
             UsageError: It is to be rolled back.
         """
         if self.ended:
             raise ScopeClosedError(current_task().get_name(), self.root.label)
-        if self.kind is Kind.TRANSACTION or self.places.locate(self).outer is not None:
+        if self.kind is Kind.TRANSACTION or self.undivided or self.places.locate(self).outer is not None:
             raise NestedCommitError(call)
         if self.rollback_only:
             raise UsageError(f"{call} in a unit that db.rollback_only() will undo; leave it out, or roll back now")
