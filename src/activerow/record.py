@@ -9,6 +9,7 @@ from sqlalchemy.orm import InstanceState, Mapped, MappedColumn, Mapper, Relation
 
 from activerow.contents import keep_contents
 from activerow.errors import ReservedNameError
+from activerow.flushing import watch
 from activerow.guard import install_guard
 from activerow.inspection import Fields, fields_of, remember_registry
 from activerow.reading import Reading
@@ -104,6 +105,7 @@ def _read_back(mapper: Mapper[Any], _class: type) -> None:
     """Have server-computed values read back with every write, so that reading them is never hidden I/O."""
     if mapper.eager_defaults == "auto":
         mapper.eager_defaults = True
+    watch(mapper)
 
 
 @event.listens_for(ActiveRecord, "mapper_configured", propagate=True)

@@ -1,7 +1,7 @@
 """UPDATE and DELETE of the rows that a query selects, and what the session's own rows then show."""
 
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 from sqlalchemy import CursorResult, Delete, Update, delete, select, type_coerce, update
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -10,17 +10,18 @@ from sqlalchemy.orm.base import instance_state
 
 from activerow.comparisons import is_expression
 from activerow.errors import ReadOnlyFieldError, UnknownFieldError, UsageError
-from activerow.inspection import fields_of, mapper_of, primary_key_names, tables_of
+from activerow.inspection import fields_of, mapper_of, primary_key_names, tables_of, version_name
 from activerow.keys import among
 from activerow.plan import Plan
 from activerow.validation import check_values
+from activerow.write_rules import SetWrite, added_values, applied, check
 
 KEYS_PER_STATEMENT = 500
 
 Values = Mapping[str, object]
 
 
-def check_plan(model: type, plan: Plan, terminal: str, *, all_rows: bool) -> None:
+def check_plan(model: type, plan: Plan, terminal: Literal["update", "delete"], *, all_rows: bool) -> None:
     """Accept a query whose rows can be changed in one statement.
 
     Raises:
@@ -41,6 +42,7 @@ def check_plan(model: type, plan: Plan, terminal: str, *, all_rows: bool) -> Non
         raise UsageError(f"{terminal}() of a {name} without conditions would change every row; say so: all_rows=True")
     if len(tables_of(mapper_of(model))) > 1:
         raise UsageError(f"{model.__name__} is stored in several tables, {terminal} its rows one by one")
+    check(model, terminal)
 
 
 def check_columns(model: type, values: Values) -> None:
@@ -66,6 +68,8 @@ def _refusal(model: type, name: str) -> UsageError:
         return ReadOnlyFieldError(model.__name__, name, "it is the primary key")
     if name in fields.relations:
         return ReadOnlyFieldError(model.__name__, name, "an UPDATE sets columns: give the foreign key's column")
+    if name == version_name(mapper_of(model)):
+        return ReadOnlyFieldError(model.__name__, name, "it counts the changes by itself")
     if name in fields.columns:
         return ReadOnlyFieldError(model.__name__, name, "it is set once, when the row is created")
     if name in fields.hybrids:
@@ -76,16 +80,24 @@ def _refusal(model: type, name: str) -> UsageError:
 async def update_rows(session: AsyncSession, model: type, plan: Plan, values: Values) -> int:
     """UPDATE the rows; those that the session holds show the new values. Returns how many there were."""
     columns = {name: _settable(model, name, value) for name, value in values.items()}
-    statement = update(model).where(*plan.target(model, _dialect(session))).values(columns)
-    count = await _execute(session, model, plan, statement)
+    write = SetWrite("update", model, {**added_values(model, "update"), **columns}, options=plan.options)
+    await _run(session, plan, write, update(model).values(write.values))
     await _read_expired(session, model)
-    return count
+    return write.count
 
 
 async def delete_rows(session: AsyncSession, model: type, plan: Plan) -> int:
     """DELETE the rows; those that the session holds leave it. Returns how many there were."""
-    statement = delete(model).where(*plan.target(model, _dialect(session)))
-    return await _execute(session, model, plan, statement)
+    write = SetWrite("delete", model, {}, options=plan.options)
+    await _run(session, plan, write, delete(model))
+    return write.count
+
+
+async def _run(session: AsyncSession, plan: Plan, write: SetWrite, statement: Update | Delete) -> None:
+    write.targets = (plan.target(write.model, _dialect(session)),)
+    async with applied(session, write):
+        for target in write.targets:
+            write.count += await _execute(session, write.model, plan, statement.where(*target))
 
 
 def _settable(model: type, name: str, value: object) -> Any:

@@ -17,7 +17,9 @@ from sqlalchemy import Connection, TextClause, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, AsyncSessionTransaction
 from sqlalchemy.orm import ORMExecuteState, SessionTransaction
+from sqlalchemy.util import await_only
 
+from activerow import flushing
 from activerow.callsite import CallSite, call_site
 from activerow.errors import (
     ActiveRowError,
@@ -174,6 +176,7 @@ class Unit:
             TransactionBrokenError: An earlier statement failed.
             SessionConflictError: Another task kept a savepoint open for too long.
         """
+        flushing.refuse_inside_flush(self.sync)
         level = self.places.locate(self)
         level.join(current_task())
         await self.lock.acquire(level)
@@ -189,11 +192,37 @@ class Unit:
             raise
         finally:
             try:
-                if self.broken is not None and self.sync.in_transaction():
+                if self.broken is not None and self.sync.in_transaction() and not self.lock.is_astray():
                     await to_the_end(self.roll_back())
                     self._forgive()
             finally:
                 self.lock.release()
+
+    async def lend(self, work: Awaitable[object]) -> None:
+        """Wait for `work`, code of the program in the middle of a call, while others may use the unit.
+
+        Raises:
+            ScopeClosedError, TransactionBrokenError: The unit ended or broke meanwhile.
+        """
+        level = self.places.locate(self)
+        async with self.lock.lent(level):
+            await work
+        if level.closed:
+            raise ScopeClosedError(current_task().get_name(), level.label)
+        self.check()
+
+    async def _flush_before_the_end(self, level: Level) -> BaseException | None:
+        """Write what waits, where that may run hooks, while the block is still open; gives why it must not be kept."""
+        failure = self._verdict(level)
+        if failure is not None or not flushing.concerns(self.sync):
+            return failure
+        try:
+            await self.run(lambda: AsyncSession.flush(self.session))
+        except Exception as error:  # noqa: BLE001  (raised by the caller, once the block is rolled back)
+            return self._told(error, "flush")
+        except BaseException as error:  # noqa: BLE001
+            return error
+        return self._verdict(level)
 
     def _forgive(self) -> None:
         """Go on in `scoped_session()`, where each call commits itself, when the failed one was all that is lost."""
@@ -263,6 +292,8 @@ class Unit:
         outer = self.places.locate(self)
 
         async def begin() -> Level:
+            if flushing.concerns(self.sync):
+                await AsyncSession.flush(self.session)
             savepoint = await AsyncSession.run_sync(self.session, lambda session: session.begin_nested())
             level = Level(self, opener, site, outer)
             level.savepoint = savepoint
@@ -281,7 +312,7 @@ class Unit:
             UnfinishedTasksError: A task that joined the block still runs.
             ScopeClosedError: The unit, or the savepoint around this one, ended before it.
         """
-        failure = error or self._verdict(level)
+        failure = error or await self._flush_before_the_end(level)
         try:
             if not level.closed:
                 await to_the_end(self._end_savepoint(level, keep=failure is None))
@@ -344,6 +375,8 @@ class Unit:
 
     async def commit(self) -> None:
         """Commit now, between two calls, and go on in a new transaction. The caller holds the lock."""
+        if flushing.concerns(self.sync):
+            await AsyncSession.flush(self.session)  # hooks belong to the task of the call
         await to_the_end(self._commit_and_go_on())
 
     async def _commit_and_go_on(self) -> None:
@@ -369,7 +402,8 @@ class Unit:
         """
         if self.ended:
             return
-        failure = error or self._verdict(self.root)
+        writes = (self.writes or self.kind is not Kind.CALL) and not self.rollback_only
+        failure = error or (await self._flush_before_the_end(self.root) if writes else self._verdict(self.root))
         self.ended = True
         keep = failure is None and not self.rollback_only
         try:
@@ -390,7 +424,7 @@ class Unit:
     def idle(self) -> bool:
         """Whether nothing would be lost with it: no transaction is open and nothing waits to be written."""
         sync = self.sync
-        return self.broken is None and not (sync.in_transaction() or sync.new or sync.dirty or sync.deleted)
+        return self.broken is None and not (sync.in_transaction() or sync.is_waiting())
 
     async def put_away(self) -> None:
         """Roll back and close a unit that nobody can end any more; whoever calls this has marked it as ended."""
@@ -435,7 +469,7 @@ class Unit:
     async def _commit(self) -> None:
         if not self.sync.in_transaction():
             return
-        if self.sync.new or self.sync.dirty or self.sync.deleted:
+        if self.sync.is_waiting():
             await AsyncSession.flush(self.session)
         try:
             with self.sync.ended_by_its_unit():
@@ -472,7 +506,8 @@ class Unit:
         """
         if self.ended:
             raise ScopeClosedError(current_task().get_name(), self.root.label)
-        if self.kind is Kind.TRANSACTION or self.places.locate(self).outer is not None:
+        nested = self.places.locate(self).outer is not None
+        if self.kind is Kind.TRANSACTION or nested or flushing.running_in(self.sync) is not None:
             raise NestedCommitError(call)
         if self.rollback_only:
             raise UsageError(f"{call} in a unit that db.rollback_only() will undo; leave it out, or roll back now")
@@ -513,7 +548,7 @@ class Unit:
 
     def _is_forgotten(self) -> bool:
         """Whether work is left in a unit that nobody commits at its end."""
-        left = self.writes or self.sync.new or self.sync.dirty or self.sync.deleted
+        left = self.writes or self.sync.is_waiting()
         return self.kind is Kind.SCOPED and bool(left) and not self.rollback_only
 
     def _told(self, error: Exception, operation: str) -> Exception:
@@ -549,7 +584,9 @@ async def run_hooks(hooks: list[Hook]) -> None:
 
 
 class UnitSyncSession(RewindingSession):
-    """The Session under a `UnitSession`: checks values, and reports to its unit."""
+    """The Session under a `UnitSession`: checks values, runs hooks, and reports to its unit."""
+
+    runs_hooks = True
 
     def __init__(self, *args: Any, unit: Unit, **options: Any) -> None:
         super().__init__(*args, expire_on_commit=False, **options)
@@ -582,19 +619,35 @@ class UnitSyncSession(RewindingSession):
             self.unit.check()
         return super().get_bind(*args, **options)
 
+    def is_waiting(self) -> bool:
+        """Whether something waits to be written."""
+        return bool(self.new or self.dirty or self.deleted)
+
     def flush(self, objects: Any = None) -> None:
-        """Write what changed.
+        """Write what changed, with the life-cycle hooks of the rows around it.
 
         Raises:
             InvalidDataError: A value does not fit its column; nothing was sent.
             UsageError: The transaction is read-only; nothing was sent.
         """
-        written = (*self.new, *self.dirty)
-        if written or self.deleted:
-            self.unit.refuse_write()
-        for instance in written:
-            check_row(instance._sa_instance_state, backend=self.unit.backend)
-        super().flush(objects)
+        if not self.is_waiting():
+            return
+        unit, writes = self.unit, self.unit.writes
+        unit.refuse_write()
+        try:
+            flushing.prepare(self, self._wait)
+            for instance in (*self.new, *self.dirty):
+                check_row(instance._sa_instance_state, backend=unit.backend)
+            super().flush(objects)
+            flushing.conclude(self, self._wait)
+        except BaseException as error:
+            if unit.writes > writes:  # the flush itself, or a hook before it: half of a call must not be kept
+                unit.fail(error)
+                unit.lost = min(unit.lost, writes)
+            raise
+
+    def _wait(self, work: Awaitable[object]) -> None:
+        await_only(self.unit.lend(work))
 
     def _flush(self, objects: Any = None) -> None:
         unit = self.unit

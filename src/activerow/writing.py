@@ -14,7 +14,7 @@ from sqlalchemy.orm.base import LoaderCallableStatus
 from sqlalchemy.orm.exc import StaleDataError
 
 from activerow import loading
-from activerow.attaching import attached
+from activerow.attaching import attached, refuse_outdated
 from activerow.binding import on_class, on_instance
 from activerow.contents import in_place_columns
 from activerow.database import database_of
@@ -26,6 +26,7 @@ from activerow.errors import (
     UsageError,
 )
 from activerow.execution import Call
+from activerow.flushing import refuse_waiting, refused, take_back
 from activerow.inspection import fields_of, mapper_of, primary_key_names
 from activerow.query import Query
 from activerow.strangers import AS_FLUSHED
@@ -114,7 +115,8 @@ class Writing:
         async def work(session: AsyncSession) -> None:
             await _flush_others(session, self)
             sync = session.sync_session
-            with _taking_back(sync), attached(sync, self) as row, _showing_again(row):
+            _refuse(sync, self)
+            with _taking_back(sync), attached(sync, self) as row, _showing_again(sync, row):
                 await _load_replaced(session, row, given)
                 check_values(inspect(row).mapper, given, operation="update", backend=_backend(session))
                 fill(row, given)
@@ -146,7 +148,8 @@ class Writing:
 
         async def work(session: AsyncSession) -> None:
             await _flush_others(session, self)
-            with attached(session.sync_session, self) as row:
+            _refuse(session.sync_session, self)
+            with _taking_back(session.sync_session), attached(session.sync_session, self) as row:
                 await session.run_sync(_delete, row)
 
         call = Call("delete", type(self), self, session)
@@ -298,11 +301,18 @@ async def _save(row: R, *, session: AsyncSession | None, auto_commit: bool | Non
     return row
 
 
+def _refuse(session: Session, row: object) -> None:
+    """Refuse to write a row in the middle of its own `before_` hook, or through an outdated object."""
+    refuse_waiting(session, row)
+    refuse_outdated(session, row)
+
+
 def _backend(session: AsyncSession) -> str | None:
     return session.bind.dialect.name if session.bind is not None else None
 
 
 async def _flush(session: AsyncSession, row: object) -> None:
+    _refuse(session.sync_session, row)
     check_row(inspect(row), backend=_backend(session))  # before it is in the session, where it would stay
     with _taking_back(session.sync_session), attached(session.sync_session, row) as target:
         _flag_untracked(target)
@@ -312,23 +322,28 @@ async def _flush(session: AsyncSession, row: object) -> None:
 @contextmanager
 def _taking_back(session: Session) -> Generator[None, None, None]:
     """Take out what the block put into the session when it is refused before anything was sent."""
-    before = set(session.new)
+    before, deleted = set(session.new), set(session.deleted)
     try:
         yield
-    except ActiveRowError:
-        for instance in set(session.new) - before:
-            session.expunge(instance)
+    except BaseException as error:
+        if refused(session, error):
+            take_back(session, before | deleted)
+        elif isinstance(error, ActiveRowError):
+            for instance in set(session.new) - before:
+                session.expunge(instance)
         raise
 
 
 @contextmanager
-def _showing_again(row: object) -> Generator[None, None, None]:
+def _showing_again(session: Session, row: object) -> Generator[None, None, None]:
     """Let the columns of `row` show what they did when the block is refused before anything was sent."""
     state: InstanceState[Any] = inspect(row)
     shown, changed = dict(state.dict), dict(state.committed_state)
     try:
         yield
-    except ActiveRowError:
+    except BaseException as error:
+        if not (isinstance(error, ActiveRowError) or refused(session, error)):
+            raise
         for name in state.mapper.column_attrs.keys():  # noqa: SIM118
             for values, before in ((state.dict, shown), (state.committed_state, changed)):
                 values.pop(name, None)
@@ -381,11 +396,17 @@ def _delete(session: Session, row: object) -> None:
     _forget_deleted_members(inspect(row))
     session.delete(row)
     connection = session.connection(bind_arguments={"mapper": inspect(row).mapper})
-    event.listen(connection, "after_execute", _refuse_stale)
+    internals: Any = session
+
+    def refuse_stale(_connection: object, statement: Any, *rest: Any) -> None:
+        if internals._flushing:  # hooks of the row may delete others by queries of their own
+            _refuse_stale(statement, rest[-1])
+
+    event.listen(connection, "after_execute", refuse_stale)
     try:
         session.flush()
     finally:
-        event.remove(connection, "after_execute", _refuse_stale)
+        event.remove(connection, "after_execute", refuse_stale)
 
 
 def _forget_deleted_members(state: InstanceState[Any]) -> None:
@@ -396,9 +417,7 @@ def _forget_deleted_members(state: InstanceState[Any]) -> None:
             del state.dict[name]
 
 
-def _refuse_stale(
-    _connection: object, statement: Any, _many: object, _parameters: object, _options: object, result: Any
-) -> None:
+def _refuse_stale(statement: Any, result: Any) -> None:
     """Raise where SQLAlchemy only warns: a DELETE that found no row."""
     if isinstance(statement, Delete) and result.rowcount == 0:
         raise StaleDataError(f"DELETE statement on table '{statement.table}' found no row")

@@ -2,5 +2,6 @@
 
 from activerow.mixins.table_name import AutoTableName
 from activerow.mixins.timestamps import Timestamps
+from activerow.mixins.versioned import Versioned
 
-__all__ = ["AutoTableName", "Timestamps"]
+__all__ = ["AutoTableName", "Timestamps", "Versioned"]
