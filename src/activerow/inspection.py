@@ -122,6 +122,12 @@ def version_name(mapper: Mapper[Any]) -> str | None:
     return mapper.get_property_by_column(cast("Column[Any]", version)).key
 
 
+def has_versions(table: object) -> bool:
+    """Whether the rows of a table have a column that counts their versions."""
+    versions = [mapper.version_id_col for known in _registries for mapper in known.mappers]
+    return any(isinstance(version, Column) and cast("object", version.table) is table for version in versions)
+
+
 def _hybrids(mapper: Mapper[Any]) -> dict[str, hybrid_property[Any]]:
     descriptors = mapper.all_orm_descriptors.items()
     return {

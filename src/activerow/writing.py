@@ -27,7 +27,7 @@ from activerow.errors import (
 )
 from activerow.execution import Call
 from activerow.flushing import refuse_waiting, refused, take_back
-from activerow.inspection import fields_of, mapper_of, primary_key_names
+from activerow.inspection import fields_of, has_versions, mapper_of, primary_key_names
 from activerow.query import Query
 from activerow.strangers import AS_FLUSHED
 from activerow.unit import Kind, UnitSyncSession
@@ -418,8 +418,8 @@ def _forget_deleted_members(state: InstanceState[Any]) -> None:
 
 
 def _refuse_stale(statement: Any, result: Any) -> None:
-    """Raise where SQLAlchemy only warns: a DELETE that found no row."""
-    if isinstance(statement, Delete) and result.rowcount == 0:
+    """Raise where SQLAlchemy only warns: a DELETE that found no row. Rows with versions are compared elsewhere."""
+    if isinstance(statement, Delete) and result.rowcount == 0 and not has_versions(statement.table):
         raise StaleDataError(f"DELETE statement on table '{statement.table}' found no row")
 
 
