@@ -27,18 +27,6 @@ from sqlalchemy.util.concurrency import in_greenlet
 from activerow.errors import UsageError
 from activerow.lifecycle import Change, Changes, Hook, Operation, are_in_use, hooks_of
 
-__all__ = [
-    "Running",
-    "are_in_use",
-    "conclude",
-    "prepare",
-    "refuse_inside_flush",
-    "refused",
-    "running_in",
-    "take_back",
-    "watch",
-]
-
 State = InstanceState[Any]
 Await = Callable[[Awaitable[object]], object]
 """Waits for what an async hook returned; called in a greenlet."""
@@ -86,6 +74,7 @@ class Running:
 
 
 _running: ContextVar[Running | None] = ContextVar("activerow_hook", default=None)
+_mappers: "WeakSet[Mapper[Any]]" = WeakSet()
 _watched: "WeakSet[Mapper[Any]]" = WeakSet()
 
 
@@ -148,13 +137,18 @@ def prepare(session: Session, wait: Await) -> None:
     raise UsageError(f"the before_ hooks of {type(due[0][0].obj()).__name__} add rows to be saved without end")
 
 
-def conclude(session: Session, wait: Await) -> list[Change]:
-    """Run the `after_` hooks of what was written, and write what they leave unsaved; gives what was written."""
+def take_written(session: Session) -> list[Change]:
+    """What the flush that is just over has written, of models that have hooks."""
     if not are_in_use():
         return []
     work = _work_of(session)
     written, work.written = work.written, []
     work.prepared.clear()
+    return written
+
+
+def conclude(session: Session, written: list[Change], wait: Await) -> None:
+    """Run the `after_` hooks of what was written, and write what they leave unsaved."""
     last = None
     for change in written:
         hooks = hooks_of(change.model)
@@ -164,7 +158,6 @@ def conclude(session: Session, wait: Await) -> list[Change]:
     if last is not None and (session.new or session.dirty or session.deleted):
         with _in_hook(last, session):
             session.flush()
-    return written
 
 
 def refuse_waiting(session: Session, row: object) -> None:
@@ -348,6 +341,7 @@ def _work_of(session: Session) -> _Work:
 
 def watch(mapper: Mapper[Any]) -> None:
     """Note what is written of the rows of a configured mapper that has hooks; costs nothing for one that has none."""
+    _mappers.add(mapper)
     if hooks_of(mapper.class_) is None or mapper in _watched:
         return
     _watched.add(mapper)
@@ -355,6 +349,13 @@ def watch(mapper: Mapper[Any]) -> None:
     for name, operation in (("insert", "create"), ("update", "update"), ("delete", "delete")):
         event.listen(mapper, f"before_{name}", partial(_before_write, cast("Operation", operation)), raw=True)
         event.listen(mapper, f"after_{name}", partial(_after_write, cast("Operation", operation)), raw=True)
+
+
+def watch_subclasses(model: type) -> None:
+    """`watch` what is mapped of `model` and its subclasses; what will be is watched when it is."""
+    for mapper in list(_mappers):
+        if issubclass(mapper.class_, model):
+            watch(mapper)
 
 
 def _before_write(operation: Operation, _mapper: Mapper[Any], _connection: object, state: State) -> None:
@@ -444,10 +445,7 @@ def _before_flush(session: Session, _context: object, _objects: object) -> None:
 def _after_flush(session: Session, _context: object) -> None:
     if getattr(session, "runs_hooks", False):
         return
-    work = _work_of(session)
-    written, work.written = work.written, []
-    work.prepared.clear()
-    for change in written:
+    for change in take_written(session):
         hooks = hooks_of(change.model)
         for hook in hooks.after[change.operation] if hooks is not None else ():
             _call(hook, session, change.row, change.changes, await_only)

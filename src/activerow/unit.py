@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, AsyncSessionTransa
 from sqlalchemy.orm import ORMExecuteState, SessionTransaction
 from sqlalchemy.util import await_only
 
-from activerow import flushing
+from activerow import flushing, news
 from activerow.callsite import CallSite, call_site
 from activerow.errors import (
     ActiveRowError,
@@ -31,6 +31,7 @@ from activerow.errors import (
     UnfinishedTasksError,
     UsageError,
 )
+from activerow.lifecycle import Change
 from activerow.lock import UnitLock, current_task
 from activerow.rewind import RewindingSession
 from activerow.shield import to_the_end
@@ -566,10 +567,15 @@ class Unit:
         self._due += root.commit_hooks if kept else root.rollback_hooks
         root.commit_hooks, root.rollback_hooks = [], []
 
+    def note_changes(self, changes: list[Change]) -> None:
+        """Have those who listen told of `changes` once they are committed."""
+        if changes:
+            news.note(cast("Level", self.lock.levels[-1]).commit_hooks, changes)
+
     def hooks_due(self) -> list[Hook]:
         """The hooks to run now, each once, in the order of registration."""
         due, self._due = self._due, []
-        return due
+        return news.merged(due)
 
 
 async def run_hooks(hooks: list[Hook]) -> None:
@@ -639,7 +645,9 @@ class UnitSyncSession(RewindingSession):
             for instance in (*self.new, *self.dirty):
                 check_row(instance._sa_instance_state, backend=unit.backend)
             super().flush(objects)
-            flushing.conclude(self, self._wait)
+            written = flushing.take_written(self)
+            unit.note_changes(written)
+            flushing.conclude(self, written, self._wait)
         except BaseException as error:
             if unit.writes > writes:  # the flush itself, or a hook before it: half of a call must not be kept
                 unit.fail(error)
