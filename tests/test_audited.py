@@ -171,7 +171,7 @@ async def test_an_unknown_name_to_exclude_is_refused() -> None:
     class Other(ActiveRecord, AutoTableName, DeclarativeBase):
         pass
 
-    class Secret(Audited, Other):
+    class Secret(Audited, Other):  # pyright: ignore[reportUnusedClass]
         __audit_mask__ = ("pasword",)
         id: Mapped[int] = mapped_column(primary_key=True)
         password: Mapped[str]

@@ -33,7 +33,7 @@ def set_actor(name: str | None) -> None:
     Raises:
         UsageError: The name is no text, or longer than its column.
     """
-    given: object = name
+    given = cast("object", name)
     if given is not None and not isinstance(given, str):
         raise UsageError(f"an actor is named by a text such as 'user:1', not by {type(given).__name__}")
     if name is not None and len(name) > LONGEST_ACTOR:
@@ -82,7 +82,7 @@ def _plain_other(value: object) -> Any:
     if isinstance(value, timedelta):
         return str(Decimal(value // timedelta(microseconds=1)).scaleb(-6))
     if isinstance(value, bytes | bytearray | memoryview):
-        return base64.b64encode(bytes(value)).decode("ascii")
+        return base64.b64encode(cast("bytes", value)).decode("ascii")
     if isinstance(value, Mapping):
         members = cast("Mapping[object, object]", value)
         return {str(plain(key)): plain(member) for key, member in members.items()}

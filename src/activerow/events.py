@@ -15,7 +15,7 @@ A subscription holds for the model and its subclasses; without a model, for all 
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
-from activerow import flushing, lifecycle
+from activerow import lifecycle, watching
 from activerow.errors import UsageError
 from activerow.lifecycle import Change
 
@@ -52,7 +52,7 @@ def listen(model: type, moment: str, function: Callable[..., object]) -> None:
     """
     _check(moment)
     lifecycle.subscribe(model, moment, function)
-    flushing.watch_subclasses(model)
+    watching.watch_subclasses(model)
 
 
 def unlisten(model: type, moment: str, function: Callable[..., object]) -> None:

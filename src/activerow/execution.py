@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_object_session
 from sqlalchemy.orm import object_session
 
 from activerow.errors import ActiveRowError, SessionConflictError, UsageError
-from activerow.flushing import running_in
+from activerow.running import running_in
 from activerow.scope import Scopes
 from activerow.translate import translate
 from activerow.unit import Kind, Level, Unit, UnitSession, UnitSyncSession

@@ -84,7 +84,7 @@ class _Known:
     listeners: dict[str, WeakKeyDictionary[type, tuple[Hook, ...]]] = field(
         default_factory=lambda: {name: WeakKeyDictionary() for name in (*MOMENTS, COMMITTED)}
     )
-    found: WeakKeyDictionary[type, Hooks | None] = field(default_factory=WeakKeyDictionary)
+    found: WeakKeyDictionary[type, Hooks | None] = field(default_factory=WeakKeyDictionary[type, Hooks | None])
     in_use: bool = False
 
 

@@ -9,10 +9,10 @@ from sqlalchemy.orm import InstanceState, Mapped, MappedColumn, Mapper, Relation
 
 from activerow.contents import keep_contents
 from activerow.errors import ReservedNameError
-from activerow.flushing import watch
 from activerow.guard import install_guard
 from activerow.inspection import Fields, fields_of, remember_registry
 from activerow.reading import Reading
+from activerow.watching import watch
 from activerow.writing import Writing
 
 KEYWORDS = frozenset({"session", "auto_commit", "refresh", "defaults"})

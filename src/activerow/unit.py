@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, AsyncSessionTransa
 from sqlalchemy.orm import ORMExecuteState, SessionTransaction
 from sqlalchemy.util import await_only
 
-from activerow import flushing, news
+from activerow import flushing, news, watching
 from activerow.callsite import CallSite, call_site
 from activerow.errors import (
     ActiveRowError,
@@ -34,10 +34,12 @@ from activerow.errors import (
 from activerow.lifecycle import Change
 from activerow.lock import UnitLock, current_task
 from activerow.rewind import RewindingSession
+from activerow.running import refuse_inside_flush, running_in
 from activerow.shield import to_the_end
 from activerow.statements import is_read
 from activerow.translate import is_fatal, translate
 from activerow.validation import check_row
+from activerow.waiting import take_written
 
 logger = logging.getLogger("activerow")
 
@@ -177,7 +179,7 @@ class Unit:
             TransactionBrokenError: An earlier statement failed.
             SessionConflictError: Another task kept a savepoint open for too long.
         """
-        flushing.refuse_inside_flush(self.sync)
+        refuse_inside_flush(self.sync)
         level = self.places.locate(self)
         level.join(current_task())
         await self.lock.acquire(level)
@@ -215,7 +217,7 @@ class Unit:
     async def _flush_before_the_end(self, level: Level) -> BaseException | None:
         """Write what waits, where that may run hooks, while the block is still open; gives why it must not be kept."""
         failure = self._verdict(level)
-        if failure is not None or not flushing.concerns(self.sync):
+        if failure is not None or not watching.concerns(self.sync):
             return failure
         try:
             await self.run(lambda: AsyncSession.flush(self.session))
@@ -293,7 +295,7 @@ class Unit:
         outer = self.places.locate(self)
 
         async def begin() -> Level:
-            if flushing.concerns(self.sync):
+            if watching.concerns(self.sync):
                 await AsyncSession.flush(self.session)
             savepoint = await AsyncSession.run_sync(self.session, lambda session: session.begin_nested())
             level = Level(self, opener, site, outer)
@@ -376,7 +378,7 @@ class Unit:
 
     async def commit(self) -> None:
         """Commit now, between two calls, and go on in a new transaction. The caller holds the lock."""
-        if flushing.concerns(self.sync):
+        if watching.concerns(self.sync):
             await AsyncSession.flush(self.session)  # hooks belong to the task of the call
         await to_the_end(self._commit_and_go_on())
 
@@ -508,7 +510,7 @@ class Unit:
         if self.ended:
             raise ScopeClosedError(current_task().get_name(), self.root.label)
         nested = self.places.locate(self).outer is not None
-        if self.kind is Kind.TRANSACTION or nested or flushing.running_in(self.sync) is not None:
+        if self.kind is Kind.TRANSACTION or nested or running_in(self.sync) is not None:
             raise NestedCommitError(call)
         if self.rollback_only:
             raise UsageError(f"{call} in a unit that db.rollback_only() will undo; leave it out, or roll back now")
@@ -645,7 +647,7 @@ class UnitSyncSession(RewindingSession):
             for instance in (*self.new, *self.dirty):
                 check_row(instance._sa_instance_state, backend=unit.backend)
             super().flush(objects)
-            written = flushing.take_written(self)
+            written = take_written(self)
             unit.note_changes(written)
             flushing.conclude(self, written, self._wait)
         except BaseException as error:

@@ -34,8 +34,8 @@ _BATCH: Final = 500
 class _Pending:
     """What a flush has to record."""
 
-    before: dict[State, Values] = field(default_factory=dict)
-    entries: list[tuple[type, Values]] = field(default_factory=list)
+    before: dict[State, Values] = field(default_factory=dict[State, Values])
+    entries: list[tuple[type, Values]] = field(default_factory=list[tuple[type, Values]])
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Final, Self, cast
 from weakref import WeakKeyDictionary, WeakSet
 
-from sqlalchemy import Column, Connection, Delete, Table, Update, column, event, select
+from sqlalchemy import Column, ColumnElement, Connection, Delete, Integer, Table, Update, event, literal_column, select
 from sqlalchemy.orm import Mapped, Mapper, mapped_column
 
 from activerow.errors import StaleRecordError
@@ -13,6 +13,8 @@ from activerow.write_rules import SetOperation, WriteRule
 
 # Behind the columns of the model, which have 0, and before those of Timestamps.
 _LATE: Final = 9_000
+
+_NEXT: Final[ColumnElement[int]] = literal_column("version", Integer()) + 1
 
 _watched: "WeakSet[Connection]" = WeakSet()
 _mappers: "WeakKeyDictionary[Table[Any], Mapper[Any]]" = WeakKeyDictionary()
@@ -39,7 +41,7 @@ class Versioned:
         # A statement that activerow does not see (`session.execute(update(...))`) counts too.
         default=1,
         server_default="1",
-        onupdate=column("version") + 1,
+        onupdate=_NEXT,
         sort_order=_LATE,
     )
 
@@ -75,9 +77,7 @@ def _lock_by_version(mapper: Mapper[Any], _class: type) -> None:
 @event.listens_for(Versioned, "before_delete", propagate=True)
 def _watch(mapper: Mapper[Any], connection: Connection, _row: object) -> None:
     """Look closer when a statement finds no row: the flush that fails undoes the transaction, and nobody could then."""
-    table = _version_column(mapper).table
-    if isinstance(table, Table):
-        _mappers.setdefault(table, mapper.base_mapper)
+    _mappers.setdefault(_version_column(mapper).table, mapper.base_mapper)
     if connection not in _watched:
         _watched.add(connection)
         event.listen(connection, "after_execute", _compare)
