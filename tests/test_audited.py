@@ -14,11 +14,11 @@ from sqlalchemy.ext.mutable import MutableDict
 from sqlalchemy.orm import DeclarativeBase, Mapped, configure_mappers, mapped_column, relationship
 
 from activerow import ActiveRecord, Database, audit
-from activerow.errors import UniqueViolationError, UnknownFieldError, UsageError
+from activerow.errors import SerializationError, UniqueViolationError, UnknownFieldError, UsageError
 from activerow.mixins import Audited, AuditLog, AutoTableName, Timestamps, Versioned
 from activerow.mixins.recording import RecordsSetWrites
 from activerow.types import UTCDateTime
-from activerow.write_rules import rules_for
+from activerow.write_rules import SetWrite, applied, rules_for
 from tests.backends.active import MakeDatabase
 from tests.backends.plugin import OtherConnection
 from tests.counting import statements
@@ -374,6 +374,27 @@ async def test_a_set_based_write_is_undone_with_its_history(db: Database) -> Non
             raise LookupError
 
     assert await Event.query().count() == 1
+
+
+async def test_concurrent_set_based_updates_are_recorded_as_they_happened(db: Database) -> None:
+    """Each entry begins where the one before it ended: the rows are locked before they are read."""
+    account = await Account.create(owner="ada")
+
+    await asyncio.gather(*(Account.filter_by(owner="ada").update(balance=Account.balance + 1) for _ in range(4)))
+
+    steps = [[Decimal(one) for one in entry.changed["balance"]] for entry in reversed(await account.history(limit=4))]
+    assert steps == [[0, 1], [1, 2], [2, 3], [3, 4]]
+
+
+async def test_a_set_based_write_that_met_other_rows_is_refused(db: Database) -> None:
+    """When the statements write fewer rows than were read, the transaction is to be run again."""
+    await Account.create(owner="ada")
+
+    async with db.transaction() as session:
+        write = SetWrite("update", Account, {"balance": 1}, targets=((Account.owner == "ada",),))
+        with pytest.raises(SerializationError):
+            async with applied(session, write):
+                assert len(write.targets) == 1
 
 
 def test_writes_that_do_not_tell_their_rows_are_refused() -> None:

@@ -16,6 +16,7 @@ class Account(Audited, Versioned, Base):
 
     async def before_update(self, changes: dict[str, tuple[object, object]]) -> None:
         """A hook may ask for what changed."""
+        assert_type(changes, dict[str, tuple[object, object]])
         assert_type(self.version, int)
 
 

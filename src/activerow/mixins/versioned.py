@@ -21,11 +21,10 @@ _mappers: "WeakKeyDictionary[Table[Any], Mapper[Any]]" = WeakKeyDictionary()
 
 
 class _CountsVersions(WriteRule):
-    """A set-based UPDATE is a new version of every row it changes."""
+    """An upsert that changes a row makes a new version of it; for an UPDATE the column's `onupdate` does the same."""
 
     def values(self, model: type, operation: SetOperation) -> Mapping[str, Any]:
-        counts = operation in {"update", "upsert_many"}
-        return {"version": cast("Any", model).version + 1} if counts else {}
+        return {"version": cast("Any", model).version + 1} if operation == "upsert_many" else {}
 
 
 class Versioned:
