@@ -569,8 +569,8 @@ async def test_bulk_writes_are_announced(db: Database) -> None:
         await Animal.query().delete(all_rows=True)
     await Box.create_many(boxes(1))
 
-    assert [write.operation for write in told] == ["create_many", "update", "upsert_many", "delete"]
-    assert told[0].model is Dog
+    assert [operation for operation, _ in told] == ["create_many", "update", "upsert_many", "delete"]
+    assert told[0][1] is Dog
     assert await Animal.query().count() == 1
 
 

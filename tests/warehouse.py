@@ -33,10 +33,10 @@ from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 from activerow import ActiveRecord
-from activerow.bulk_rules import BulkWrite, add_rule
 from activerow.errors import UsageError
 from activerow.mixins import AutoTableName, Timestamps
 from activerow.types import UTCDateTime
+from activerow.write_rules import SetOperation, WriteRule
 
 
 class Base(ActiveRecord, AutoTableName, DeclarativeBase):
@@ -157,21 +157,23 @@ class Badge(Base):
     __table_args__ = (Index("ix_badges_holder", "holder", unique=True),)
 
 
-class Watched:
-    """Wants to know of writes that pass its rows by."""
-
-
-told: list[BulkWrite] = []
+told: list[tuple[SetOperation, type]] = []
 refused: set[str] = set()
 
 
-def _watch(write: BulkWrite) -> None:
-    told.append(write)
-    if write.operation in refused:
-        raise UsageError("not like this")
+class _Watch(WriteRule):
+    """Notes every set-based write, and refuses those in `refused`."""
+
+    def check(self, model: type, operation: SetOperation) -> None:
+        told.append((operation, model))
+        if operation in refused:
+            raise UsageError("not like this")
 
 
-add_rule(Watched, _watch)
+class Watched:
+    """Wants to know of writes that pass its rows by."""
+
+    __write_rules__ = (_Watch(),)
 
 
 class Animal(Watched, Base):

@@ -21,7 +21,8 @@ from sqlalchemy.orm import (
 from sqlalchemy.orm.attributes import set_committed_value
 from sqlalchemy.orm.base import LoaderCallableStatus
 
-from activerow.errors import SessionConflictError, UsageError
+from activerow.errors import SessionConflictError, StaleRecordError, UsageError
+from activerow.inspection import version_name
 from activerow.rewind import RewindingSession
 from activerow.strangers import AS_FLUSHED, attach, forget_back_reference, leave, queried_relations
 from activerow.unit import Kind, UnitSyncSession
@@ -55,6 +56,22 @@ def attached(session: Session, row: object) -> Generator[object, None, None]:
     if owner is None:
         _attach(session, state)
     yield row
+
+
+def refuse_outdated(session: Session, row: object) -> None:
+    """Refuse to write an object of a versioned row, when the unit holds another object of it in another version.
+
+    Raises:
+        StaleRecordError: It does; the changes of `row` were made for a row that is no more.
+    """
+    state: InstanceState[Any] = inspect(row)
+    name = version_name(state.mapper)
+    twin = session.identity_map.get(state.key) if name is not None and state.key is not None else None
+    if name is None or twin is None or twin is row:
+        return
+    expected, found = state.dict.get(name), inspect(twin).dict.get(name)
+    if expected != found:
+        raise StaleRecordError(model=type(row).__name__, operation="update", expected=expected, found=found)
 
 
 def _refuse_deleted(state: InstanceState[Any]) -> None:

@@ -8,7 +8,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from activerow.binding import on_class
 from activerow.bulk_batches import Batch, grouped
-from activerow.bulk_rules import Operation, announce
 from activerow.database import Database, database_of
 from activerow.errors import SaveError, UsageError
 from activerow.execution import Call
@@ -18,6 +17,7 @@ from activerow.rowsource import RowReader, Rows, batches
 from activerow.translate import translating
 from activerow.unit import Kind, Unit, UnitSession
 from activerow.upserting import Names, conflict
+from activerow.write_rules import SetOperation, check
 
 BATCH = 5_000
 """Rows that are taken and sent together, unless the caller says otherwise."""
@@ -57,7 +57,7 @@ class BulkWriting:
             UnknownFieldError, ReadOnlyFieldError: A row gives something that is no column; `position` says which.
             SaveError: The database, or a check before it, refused a row; `position` says which, where it is known.
         """
-        announce(cls, "create_many")
+        check(cls, "create_many")
         refuse_several_tables(cls, "create_many")
         call = _BulkCall(cls, "create_many", batch, progress)
         return await call.run(rows, session, auto_commit)
@@ -93,7 +93,7 @@ class BulkWriting:
             UsageError: `by` is no unique key; or, on MySQL, there is another one, by which it would overwrite rows too.
             UnknownFieldError, ReadOnlyFieldError, SaveError: As for `create_many`.
         """
-        announce(cls, "upsert_many")
+        check(cls, "upsert_many")
         refuse_several_tables(cls, "upsert_many")
         call = _BulkCall(cls, "upsert_many", batch, progress)
         return await call.run(rows, session, auto_commit, upsert=(by, update))
@@ -102,7 +102,7 @@ class BulkWriting:
 class _BulkCall:
     """One call: its rows come from code of the program, so the unit's lock is held for a batch, never in between."""
 
-    def __init__(self, model: type, operation: Operation, batch: int, progress: Progress | None) -> None:
+    def __init__(self, model: type, operation: SetOperation, batch: int, progress: Progress | None) -> None:
         if batch < 1:
             raise UsageError(f"{model.__name__}.{operation}(batch={batch}): a batch has at least one row")
         self.model, self.operation, self.size, self.progress = model, operation, batch, progress

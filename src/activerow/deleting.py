@@ -7,6 +7,7 @@ from sqlalchemy.orm import InstanceState, RelationshipDirection, Session
 from sqlalchemy.orm.exc import StaleDataError
 
 from activerow.criteria import hiding_of
+from activerow.inspection import has_versions
 from activerow.partial import is_partial
 
 
@@ -19,11 +20,17 @@ def delete_row(session: Session, row: object) -> None:
     _forget_partial_collections(inspect(row))
     session.delete(row)
     connection = session.connection(bind_arguments={"mapper": inspect(row).mapper})
-    event.listen(connection, "after_execute", _refuse_stale)
+    internals: Any = session
+
+    def refuse_stale(_connection: object, statement: Any, *rest: Any) -> None:
+        if internals._flushing:  # hooks of the row may delete others by queries of their own
+            _refuse_stale(statement, rest[-1])
+
+    event.listen(connection, "after_execute", refuse_stale)
     try:
         session.flush()
     finally:
-        event.remove(connection, "after_execute", _refuse_stale)
+        event.remove(connection, "after_execute", refuse_stale)
 
 
 def _forget_partial_collections(state: InstanceState[Any]) -> None:
@@ -37,9 +44,7 @@ def _forget_partial_collections(state: InstanceState[Any]) -> None:
             del state.dict[name]
 
 
-def _refuse_stale(
-    _connection: object, statement: Any, _many: object, _parameters: object, _options: object, result: Any
-) -> None:
-    """Raise where SQLAlchemy only warns: a DELETE that found no row."""
-    if isinstance(statement, Delete) and result.rowcount == 0:
+def _refuse_stale(statement: Any, result: Any) -> None:
+    """Raise where SQLAlchemy only warns: a DELETE that found no row. Rows with versions are compared elsewhere."""
+    if isinstance(statement, Delete) and result.rowcount == 0 and not has_versions(statement.table):
         raise StaleDataError(f"DELETE statement on table '{statement.table}' found no row")

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_object_sessi
 from sqlalchemy.orm import object_session
 
 from activerow.errors import ActiveRowError, SessionConflictError, UsageError
+from activerow.running import running_in
 from activerow.scope import Scopes
 from activerow.translate import translate
 from activerow.unit import Kind, Level, Unit, UnitSession, UnitSyncSession
@@ -218,7 +219,7 @@ class Execution:
         if auto_commit:
             unit.refuse_commit("auto_commit=True")
             return True
-        nested = unit.places.locate(unit).outer is not None
+        nested = unit.places.locate(unit).outer is not None or running_in(unit.sync) is not None
         return unit.kind is Kind.SCOPED and auto_commit is None and not nested and not unit.rollback_only
 
     async def _alone(self, call: Call, work: Work[T], *, immediate: bool, after: Work[None] | None = None) -> T:

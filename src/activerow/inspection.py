@@ -119,7 +119,22 @@ def _attribute_of(mapper: Mapper[Any], column: Column[Any]) -> str | None:
 def _is_settable(mapper: Mapper[Any], name: str, column: Column[Any]) -> bool:
     computed = isinstance(column.server_default, Computed)
     generated = isinstance(column.server_default, Identity) and column.server_default.always
-    return not (name == CREATED_AT or column in mapper.primary_key or computed or generated)
+    counted = name == version_name(mapper)
+    return not (name == CREATED_AT or column in mapper.primary_key or computed or generated or counted)
+
+
+def version_name(mapper: Mapper[Any]) -> str | None:
+    """The attribute that counts the versions of a row; None without one, or where the program counts."""
+    version = mapper.version_id_col
+    if version is None or mapper.version_id_generator is False:
+        return None
+    return mapper.get_property_by_column(cast("Column[Any]", version)).key
+
+
+def has_versions(table: object) -> bool:
+    """Whether the rows of a table have a column that counts their versions."""
+    versions = [mapper.version_id_col for known in _registries for mapper in known.mappers]
+    return any(isinstance(version, Column) and cast("object", version.table) is table for version in versions)
 
 
 def _hybrids(mapper: Mapper[Any]) -> dict[str, hybrid_property[Any]]:

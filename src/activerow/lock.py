@@ -2,6 +2,8 @@
 
 import asyncio
 from collections import deque
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from typing import Any, Protocol
 
 from activerow.errors import SessionConflictError, UsageError
@@ -33,13 +35,14 @@ class UnitLock:
     because a ROLLBACK TO would undo what they wrote in between. The lock is re-entrant, first come first served.
     """
 
-    __slots__ = ("_depth", "_owner", "_timeout", "_waiters", "levels")
+    __slots__ = ("_astray", "_depth", "_owner", "_timeout", "_waiters", "levels")
 
     def __init__(self, root: Block, timeout: float) -> None:
         self.levels: list[Block] = [root]
         self._timeout = timeout
         self._owner: asyncio.Task[object] | None = None
         self._depth = 0
+        self._astray: dict[asyncio.Task[object], int] = {}  # calls that go on without the lock they had lent
         self._waiters: deque[_Waiter] = deque()
 
     async def acquire(self, block: Block) -> None:
@@ -64,10 +67,54 @@ class UnitLock:
 
     def release(self) -> None:
         """Give the turn to the first task waiting that may have it."""
+        if self._astray and self.is_astray():
+            self._find_back()
+            return
         self._depth -= 1
         if not self._depth:
             self._owner = None
             self._wake()
+
+    @asynccontextmanager
+    async def lent(self, block: Block) -> AsyncGenerator[None, None]:
+        """Let others have the lock for the block, which runs code of the program, and wait for it again.
+
+        Raises:
+            SessionConflictError: Another task kept a savepoint open for longer than `pool_timeout`.
+        """
+        depth = self._depth
+        self._owner, self._depth = None, 0
+        self._wake()
+        try:
+            yield
+        finally:
+            await self._take_back(block, depth)
+
+    async def _take_back(self, block: Block, depth: int) -> None:
+        cancelled: asyncio.CancelledError | None = None
+        while True:
+            try:
+                await self.acquire(block)
+            except asyncio.CancelledError as again:  # the call has to end in order: others may be in the session now
+                cancelled = again
+            except BaseException:
+                self._astray[current_task()] = depth
+                raise
+            else:
+                break
+        self._depth = depth
+        if cancelled is not None:
+            raise cancelled
+
+    def is_astray(self) -> bool:
+        """Whether the current task could not have the lock back that it had lent."""
+        return asyncio.current_task() in self._astray
+
+    def _find_back(self) -> None:
+        task = current_task()
+        self._astray[task] -= 1
+        if not self._astray[task]:
+            del self._astray[task]
 
     def push(self, block: Block) -> None:
         """Open a savepoint: from now on only its tasks get the lock."""

@@ -13,6 +13,7 @@ from activerow.errors import ReservedNameError
 from activerow.guard import install_guard
 from activerow.inspection import Fields, fields_of, remember_registry
 from activerow.reading import Reading
+from activerow.watching import watch
 from activerow.writing import Writing
 
 KEYWORDS = frozenset({"session", "auto_commit", "refresh", "defaults"})
@@ -110,6 +111,7 @@ def _adopt(mapper: Mapper[Any], cls: type) -> None:
     remember_registry(mapper.registry)
     if mapper.eager_defaults == "auto":
         mapper.eager_defaults = True
+    watch(mapper)
 
 
 @event.listens_for(ActiveRecord, "mapper_configured", propagate=True)

@@ -10,11 +10,12 @@ from sqlalchemy.ext.mutable import MutableBase
 from sqlalchemy.orm import InstanceState, Session, make_transient
 from sqlalchemy.orm.attributes import flag_modified
 
-from activerow.attaching import attached
+from activerow.attaching import attached, refuse_outdated
 from activerow.contents import in_place_columns
 from activerow.database import database_of
 from activerow.errors import ActiveRowError
 from activerow.execution import Call
+from activerow.flushing import refuse_waiting, refused, take_back
 from activerow.inspection import mapper_of
 from activerow.members import members_at_hand
 from activerow.rereading import passing_over_hidden, read_again
@@ -79,7 +80,8 @@ async def update(
     async def work(session: AsyncSession) -> None:
         await flush_others(session, row)
         sync = session.sync_session
-        with _taking_back(sync), attached(sync, row) as target, _showing_again(target):
+        refuse_late(sync, row)
+        with taking_back(sync), attached(sync, row) as target, _showing_again(sync, target):
             await _load_replaced(session, target, given)
             check_values(inspect(target).mapper, given, operation="update", backend=_backend(session))
             async with members_at_hand(session, target, given):
@@ -108,9 +110,16 @@ def is_changed(row: object) -> bool:
     )
 
 
+def refuse_late(session: Session, row: object) -> None:
+    """Refuse to write a row in the middle of its own `before_` hook, or through an outdated object."""
+    refuse_waiting(session, row)
+    refuse_outdated(session, row)
+
+
 async def _flush(session: AsyncSession, row: object) -> None:
+    refuse_late(session.sync_session, row)
     check_row(inspect(row), backend=_backend(session))  # before it is in the session, where it would stay
-    with _taking_back(session.sync_session), attached(session.sync_session, row) as target:
+    with taking_back(session.sync_session), attached(session.sync_session, row) as target:
         _flag_untracked(target)
         await session.flush()
 
@@ -123,25 +132,30 @@ async def flush_others(session: AsyncSession, row: object) -> None:
 
 
 @contextmanager
-def _taking_back(session: Session) -> Generator[None, None, None]:
+def taking_back(session: Session) -> Generator[None, None, None]:
     """Take out what the block put into the session when it is refused before anything was sent."""
-    before = session.new
+    before, deleted = session.new, session.deleted
     try:
         yield
-    except ActiveRowError:
-        for instance in session.new - before:
-            session.expunge(instance)
+    except BaseException as error:
+        if refused(session, error):
+            take_back(session, before | deleted)
+        elif isinstance(error, ActiveRowError):
+            for instance in session.new - before:
+                session.expunge(instance)
         raise
 
 
 @contextmanager
-def _showing_again(row: object) -> Generator[None, None, None]:
+def _showing_again(session: Session, row: object) -> Generator[None, None, None]:
     """Let the columns of `row` show what they did when the block is refused before anything was sent."""
     state: InstanceState[Any] = inspect(row)
     shown, changed = dict(state.dict), dict(state.committed_state)
     try:
         yield
-    except ActiveRowError:
+    except BaseException as error:
+        if not (isinstance(error, ActiveRowError) or refused(session, error)):
+            raise
         for name in state.mapper.column_attrs.keys():  # noqa: SIM118
             for values, before in ((state.dict, shown), (state.committed_state, changed)):
                 values.pop(name, None)

@@ -9,14 +9,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import LoaderCriteriaOption
 from sqlalchemy.orm.base import instance_state
 
-from activerow.bulk_rules import announce
 from activerow.comparisons import is_expression
 from activerow.criteria import hiding_of
 from activerow.errors import ReadOnlyFieldError, UnknownFieldError, UsageError
-from activerow.inspection import fields_of, mapper_of, primary_key_names, tables_of
+from activerow.inspection import fields_of, mapper_of, primary_key_names, tables_of, version_name
 from activerow.keys import among
 from activerow.plan import Plan
 from activerow.validation import check_values
+from activerow.write_rules import SetWrite, added_values, applied, check
 
 KEYS_PER_STATEMENT = 500
 
@@ -45,7 +45,7 @@ def check_plan(model: type, plan: Plan, terminal: Literal["update", "delete"], *
         raise UsageError(f"{terminal}() of a {name} without conditions would change every row; say so: all_rows=True")
     if len(tables_of(mapper_of(model))) > 1:
         raise UsageError(f"{model.__name__} is stored in several tables, {terminal} its rows one by one")
-    announce(model, terminal)
+    check(model, terminal)
 
 
 def check_columns(model: type, values: Values) -> None:
@@ -71,6 +71,8 @@ def _refusal(model: type, name: str) -> UsageError:
         return ReadOnlyFieldError(model.__name__, name, "it is the primary key")
     if name in fields.relations:
         return ReadOnlyFieldError(model.__name__, name, "an UPDATE sets columns: give the foreign key's column")
+    if name == version_name(mapper_of(model)):
+        return ReadOnlyFieldError(model.__name__, name, "it counts the changes by itself")
     if name in fields.columns:
         return ReadOnlyFieldError(model.__name__, name, "it is set once, when the row is created")
     if name in fields.hybrids:
@@ -93,10 +95,10 @@ def check_delete(model: type, plan: Plan, *, hard: bool) -> None:
 async def update_rows(session: AsyncSession, model: type, plan: Plan, values: Values) -> int:
     """UPDATE the rows; those that the session holds show the new values. Returns how many there were."""
     columns = {name: _settable(model, name, value) for name, value in values.items()}
-    statement = update(model).where(*plan.target(model, _dialect(session))).values(columns)
-    count = await _execute(session, model, plan, statement)
+    write = SetWrite("update", model, {**added_values(model, "update"), **columns}, options=plan.options)
+    await _run(session, plan, write, update(model).values(write.values))
     await read_expired(session, model)
-    return count
+    return write.count
 
 
 async def delete_rows(session: AsyncSession, model: type, plan: Plan, *, hard: bool) -> int:
@@ -104,8 +106,16 @@ async def delete_rows(session: AsyncSession, model: type, plan: Plan, *, hard: b
     hiding = hiding_of(model)
     if hiding is not None and not hard:
         return await update_rows(session, model, replace(plan, shown=()), {hiding.mark: hiding.value()})
-    statement = delete(model).where(*plan.target(model, _dialect(session)))
-    return await _execute(session, model, plan, statement)
+    write = SetWrite("delete", model, {}, options=plan.options)
+    await _run(session, plan, write, delete(model))
+    return write.count
+
+
+async def _run(session: AsyncSession, plan: Plan, write: SetWrite, statement: Update | Delete) -> None:
+    write.targets = (plan.target(write.model, _dialect(session)),)
+    async with applied(session, write):
+        for target in write.targets:
+            write.count += await _execute(session, write.model, plan, statement.where(*target))
 
 
 def _settable(model: type, name: str, value: object) -> Any:

@@ -34,6 +34,7 @@ from activerow.errors import (
 )
 from activerow.inspection import mapper_of
 from activerow.sqltext import StatementText, read_statement
+from activerow.stale import StaleVersionError
 
 _READERS: Final[Mapping[str, Callable[[Any], Report]]] = {
     **dict.fromkeys(("sqlite3", "aiosqlite"), sqlite.report),
@@ -212,6 +213,14 @@ def _refuses(model: type | None, name: str, value: object, refusal: type[BaseExc
 
 
 def _stale(error: Exception, call: Call) -> StaleRecordError:
+    if isinstance(error, StaleVersionError):
+        return StaleRecordError(
+            model=error.model.__name__,
+            operation=error.operation,
+            table=getattr(mapper_of(error.model).local_table, "name", None),
+            expected=error.expected,
+            found=error.found,
+        )
     match = _STALE.match(str(error))
     statement = StatementText(match[1].lower(), match[2]) if match else StatementText()
     return StaleRecordError(**facts_of(Report(kind=StaleRecordError), statement, call))

@@ -11,7 +11,7 @@ from sqlalchemy.orm.attributes import flag_modified
 from activerow.attaching import append, at_home, is_settled, refer_to
 from activerow.contents import in_place_columns
 from activerow.errors import ReadOnlyFieldError, UnknownFieldError, UsageError
-from activerow.inspection import CREATED_AT, fields_of, mapper_of, primary_key_names
+from activerow.inspection import CREATED_AT, fields_of, mapper_of, primary_key_names, version_name
 from activerow.members import Without, take_out
 from activerow.partial import is_partial
 from activerow.strangers import queried_relations
@@ -158,6 +158,8 @@ def _refusal(model: type, name: str) -> UnknownFieldError | ReadOnlyFieldError:
     fields = fields_of(model)
     if name in primary_key_names(model):
         return ReadOnlyFieldError(model.__name__, name, "it is the primary key")
+    if name == version_name(mapper_of(model)):
+        return ReadOnlyFieldError(model.__name__, name, "it counts the changes; row.expect_version(...) compares it")
     if name == CREATED_AT and name in fields.columns:
         return ReadOnlyFieldError(model.__name__, name, "it is set once, when the row is created")
     if name in fields.columns:

@@ -109,7 +109,8 @@ class Writing:
 
         async def work(session: AsyncSession) -> None:
             await saving.flush_others(session, self)
-            with attached(session.sync_session, self) as row:
+            saving.refuse_late(session.sync_session, self)
+            with saving.taking_back(session.sync_session), attached(session.sync_session, self) as row:
                 await session.run_sync(delete_row, row)
 
         call = Call("delete", type(self), self, session)

@@ -153,12 +153,22 @@ class InvalidDataError(SaveError):
 
 
 class StaleRecordError(SaveError):
-    """The row was changed or deleted by someone else since it was read."""
+    """The row was changed or deleted by someone else since it was read.
+
+    Attributes:
+        expected: The version that was to be written, of a model with versions.
+        found: The version there is; None when the row is gone, or the model has no versions.
+    """
 
     code = "stale_record"
 
+    def __init__(self, *, expected: object = None, found: object = None, **facts: Unpack[Facts]) -> None:
+        super().__init__(**facts)
+        self.expected, self.found = expected, found
+
     def __str__(self) -> str:
-        return f"{self._subject()} was changed or deleted by someone else; read it again and repeat the change"
+        happened = "changed or deleted" if self.expected is None else "deleted" if self.found is None else "changed"
+        return f"{self._subject()} was {happened} by someone else; read it again and repeat the change"
 
 
 class TransientError(DatabaseError):

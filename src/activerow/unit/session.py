@@ -5,13 +5,16 @@ tasks. `UnitSyncSession` is the Session under it.
 """
 
 import asyncio
+from collections.abc import Awaitable
 from typing import Any, cast
 from weakref import WeakKeyDictionary
 
 from sqlalchemy import Connection, TextClause, event
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncResult, AsyncSession, AsyncSessionTransaction
 from sqlalchemy.orm import ORMExecuteState, SessionTransaction
+from sqlalchemy.util import await_only
 
+from activerow import flushing
 from activerow.callsite import call_site
 from activerow.errors import ScopeClosedError, UsageError
 from activerow.lock import current_task
@@ -21,6 +24,7 @@ from activerow.unit.block import Kind
 from activerow.unit.streaming import share
 from activerow.unit.unit import Level, Unit
 from activerow.validation import check_row
+from activerow.waiting import take_written
 
 _units: WeakKeyDictionary[Connection, Unit] = WeakKeyDictionary()
 
@@ -31,7 +35,9 @@ def unit_of(connection: Connection) -> Unit | None:
 
 
 class UnitSyncSession(RewindingSession):
-    """The Session under a `UnitSession`: checks values, and reports to its unit."""
+    """The Session under a `UnitSession`: checks values, runs hooks, and reports to its unit."""
+
+    runs_hooks = True
 
     def __init__(self, *args: Any, unit: Unit, **options: Any) -> None:
         super().__init__(*args, expire_on_commit=False, **options)
@@ -55,20 +61,38 @@ class UnitSyncSession(RewindingSession):
             self.unit.check()
         return super().get_bind(*args, **options)
 
+    def is_waiting(self) -> bool:
+        """Whether something waits to be written."""
+        return bool(self.new or self.dirty or self.deleted)
+
     def flush(self, objects: Any = None) -> None:
-        """Write what changed.
+        """Write what changed, with the life-cycle hooks of the rows around it.
 
         Raises:
             InvalidDataError: A value does not fit its column; nothing was sent.
             UsageError: The transaction is read-only; nothing was sent.
         """
-        written = (*self.new, *self.dirty)
-        if written or self.deleted:
-            self.unit.refuse_write()
+        if not self.is_waiting():
+            return
+        unit, writes = self.unit, self.unit.writes
+        unit.refuse_write()
         backend = self.bind.dialect.name if self.bind is not None else None
-        for instance in written:
-            check_row(instance._sa_instance_state, backend=backend)
-        super().flush(objects)
+        try:
+            flushing.prepare(self, self._wait)
+            for instance in (*self.new, *self.dirty):
+                check_row(instance._sa_instance_state, backend=backend)
+            super().flush(objects)
+            written = take_written(self)
+            unit.note_changes(written)
+            flushing.conclude(self, written, self._wait)
+        except BaseException as error:
+            if unit.writes > writes:  # the flush itself, or a hook before it: half of a call must not be kept
+                unit.fail(error)
+                unit.lost = min(unit.lost, writes)
+            raise
+
+    def _wait(self, work: Awaitable[object]) -> None:
+        await_only(self.unit.lend(work))
 
     def _flush(self, objects: Any = None) -> None:
         unit = self.unit

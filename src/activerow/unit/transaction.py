@@ -47,6 +47,10 @@ class Transaction:
 
     # `AsyncSession`'s own methods are meant: those of the unit's session take the lock.
 
+    async def flush(self) -> None:
+        """Send what is unwritten."""
+        await AsyncSession.flush(self._session)
+
     async def begin_savepoint(self) -> SessionTransaction:
         """Send SAVEPOINT."""
         return await AsyncSession.run_sync(self._session, lambda session: session.begin_nested())
@@ -69,7 +73,7 @@ class Transaction:
         if not self.is_open:
             return
         if self.has_unwritten:
-            await AsyncSession.flush(self._session)
+            await self.flush()
         try:
             with self._ended_by_its_unit():
                 await AsyncSession.commit(self._session)

@@ -9,6 +9,7 @@ from typing import Protocol, TypeVar, cast
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from sqlalchemy.orm import SessionTransaction
 
+from activerow import news, watching
 from activerow.callsite import CallSite, call_site
 from activerow.errors import (
     ActiveRowError,
@@ -19,7 +20,9 @@ from activerow.errors import (
     UnfinishedTasksError,
     UsageError,
 )
+from activerow.lifecycle import Change
 from activerow.lock import UnitLock, current_task
+from activerow.running import refuse_inside_flush, running_in
 from activerow.shield import to_the_end
 from activerow.unit.block import Block, Hook, Kind, run_hooks
 from activerow.unit.damage import Damage, as_told
@@ -114,6 +117,7 @@ class Unit:
             TransactionBrokenError: An earlier statement failed.
             SessionConflictError: Another task kept a savepoint open for too long.
         """
+        refuse_inside_flush(self.sync)
         level, task = self.places.locate(self), current_task()
         level.join(task)
         await self.lock.acquire(level)
@@ -132,11 +136,35 @@ class Unit:
             raise
         finally:
             try:
-                if self.damage.whole is not None and self.transaction.is_open:
+                if self.damage.whole is not None and self.transaction.is_open and not self.lock.is_astray():
                     await to_the_end(self.transaction.roll_back())
                     self._forgive()
             finally:
                 self.lock.release()
+
+    async def lend(self, work: Awaitable[object]) -> None:
+        """Wait for `work`, code of the program in the middle of a call, while others may use the unit.
+
+        Raises:
+            ScopeClosedError, TransactionBrokenError: The unit ended or broke meanwhile.
+        """
+        level = self.places.locate(self)
+        async with self.lock.lent(level):
+            await work
+        self._admit(level, whole=True)
+
+    async def _flush_before_the_end(self, level: Level) -> BaseException | None:
+        """Write what waits, where that may run hooks, while the block is still open; gives why it must not be kept."""
+        failure = self._verdict(level)
+        if failure is not None or not watching.concerns(self.sync):
+            return failure
+        try:
+            await self.run(self.transaction.flush)
+        except Exception as error:  # noqa: BLE001  (raised by the caller, once the block is rolled back)
+            return as_told(error, "flush", self.near)
+        except BaseException as error:  # noqa: BLE001
+            return error
+        return self._verdict(level)
 
     def _admit(self, level: Level, *, whole: bool) -> None:
         if level.closed:
@@ -205,6 +233,8 @@ class Unit:
         outer = self.places.locate(self)
 
         async def begin() -> Level:
+            if watching.concerns(self.sync):
+                await self.transaction.flush()
             savepoint = await self.transaction.begin_savepoint()
             level = Level(self, opener, site, outer)
             level.savepoint = savepoint
@@ -223,7 +253,7 @@ class Unit:
             UnfinishedTasksError: A task that joined the block still runs.
             ScopeClosedError: The unit, or the savepoint around this one, ended before it.
         """
-        failure = error or self._verdict(level)
+        failure = error or await self._flush_before_the_end(level)
         try:
             if not level.closed:
                 await to_the_end(self._end_savepoint(level, keep=failure is None))
@@ -281,6 +311,8 @@ class Unit:
 
     async def commit(self) -> None:
         """Commit now, between two calls, and go on in a new transaction. The caller holds the lock."""
+        if watching.concerns(self.sync):
+            await self.transaction.flush()  # hooks belong to the task of the call
         await to_the_end(self._commit_and_go_on())
 
     async def _commit_and_go_on(self) -> None:
@@ -306,7 +338,8 @@ class Unit:
         """
         if self.ended:
             return
-        failure = error or self._verdict(self.root)
+        writes = (self.writes or self.kind is not Kind.CALL) and not self.rollback_only
+        failure = error or (await self._flush_before_the_end(self.root) if writes else self._verdict(self.root))
         self.ended = True
         keep = failure is None and not self.rollback_only
         try:
@@ -392,7 +425,8 @@ class Unit:
         """
         if self.ended:
             raise ScopeClosedError(current_task().get_name(), self.root.label)
-        if self.kind is Kind.TRANSACTION or self.undivided or self.places.locate(self).outer is not None:
+        divided = self.undivided or self.places.locate(self).outer is not None
+        if self.kind is Kind.TRANSACTION or divided or running_in(self.sync) is not None:
             raise NestedCommitError(call)
         if self.rollback_only:
             raise UsageError(f"{call} in a unit that db.rollback_only() will undo; leave it out, or roll back now")
@@ -429,7 +463,12 @@ class Unit:
         self._due += root.commit_hooks if kept else root.rollback_hooks
         root.commit_hooks, root.rollback_hooks = [], []
 
+    def note_changes(self, changes: list[Change]) -> None:
+        """Have those who listen told of `changes` once they are committed."""
+        if changes:
+            news.note(cast("Level", self.lock.levels[-1]).commit_hooks, changes)
+
     def hooks_due(self) -> list[Hook]:
         """The hooks to run now, each once, in the order of registration."""
         due, self._due = self._due, []
-        return due
+        return news.merged(due)
