@@ -171,6 +171,7 @@ async def test_a_tree_of_lookups_finds_what_python_finds(db: Database, some: lis
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(1800)
 @settings(max_examples=3_000, **_SETTINGS)
 @given(trees)
 async def test_many_trees_of_lookups_find_what_python_finds(db: Database, tree: Node) -> None:
