@@ -345,6 +345,29 @@ async def test_tasks_that_load_the_same_relation_share_one_statement(db: Databas
     assert [[len(post.comments) for post in user.posts] for user in users] == [[2, 0], [1], []]
 
 
+async def test_a_hundred_rows_cost_one_statement(db: Database) -> None:
+    """In a loop and in a gather, outside units and inside; of 1,200 rows it is three statements."""
+    async with db.transaction() as session:
+        session.add_all([User(id=id_, email=f"{id_}@y.org") for id_ in range(1001, 2201)])
+    hundred = User.order_by("id").limit(100)
+
+    async def counted(rows: list[User], *, at_once: bool) -> int:
+        with statements(db) as sent:
+            if at_once:
+                await asyncio.gather(*[row.load("posts") for row in rows])
+            else:
+                for row in rows:
+                    await row.load("posts")
+        return selects(sent)
+
+    outside = [await counted(await hundred.all(), at_once=at_once) for at_once in (False, True)]
+    async with db.transaction():
+        inside = await counted(await hundred.all(), at_once=True)
+    many = await counted(await User.order_by("-id").limit(1200).all(), at_once=True)
+
+    assert (outside, inside, many) == ([1, 1], 1, 3)
+
+
 async def test_tasks_in_one_unit_load_one_after_the_other(db: Database) -> None:
     """Inside a transaction the first task loads for all."""
     async with db.transaction():

@@ -13,7 +13,7 @@ from activerow.errors import InvalidDataError, UnknownFieldError, UnknownLookupE
 from activerow.matching import Like, Pattern
 from activerow.query import Query
 from tests.backends.active import MakeDatabase
-from tests.blog import Base, Comment, Passport, Post, Status, Tag, User, post_tags
+from tests.blog import Base, Comment, Passport, Post, Seat, Status, Tag, Ticket, User, post_tags
 from tests.counting import statements
 
 
@@ -222,6 +222,38 @@ async def test_rows_as_values_of_relations(db: Database) -> None:
     assert await ids(User.filter_by(posts=post)) == [2]
     assert await ids(User.filter_by(posts__ne=post)) == [1, 3]
     assert await ids(User.filter_by(staff__boss__boss=ada)) == [2]
+
+
+async def test_paths_by_keys_of_several_columns(db: Database) -> None:
+    """A composite foreign key is crossed, and its row compared, like any other; half a key refers to nothing."""
+    seats = [await Seat.create(row=1, number=number, hall="h", code=str(number)) for number in (1, 2)]
+    await Ticket.create(id=1, seat_row=1, seat_number=2)
+    await Ticket.create(id=2, seat_row=1, seat_number=None)
+
+    assert await Ticket.filter_by(seat__code="2").pluck("id") == [1]
+    assert await Ticket.filter_by(seat=seats[1]).pluck("id") == [1]
+    assert await Ticket.filter_by(seat__isnull=True).pluck("id") == [2]
+    assert await Seat.filter_by(tickets__id=1).pluck("number") == [2]
+    assert await Seat.filter_by(tickets__isnull=True).pluck("number") == [1]
+    assert await Seat.filter_by(tickets__seat__tickets__seat__code="2").count() == 1
+
+
+async def test_paths_over_a_join_condition_of_its_own(db: Database) -> None:
+    """What a relation's `primaryjoin` says holds on every path over it."""
+    assert await ids(User.filter_by(published__isnull=False)) == [1]
+    assert await ids(User.filter_by(published__title__icontains="two")) == []
+    assert await ids(User.filter_by(staff__published__isnull=True)) == [1, 2]
+    assert await ids(User.where(~Q(published__id__gt=0))) == [2, 3]
+
+
+async def test_order_by_a_relation_to_the_same_model(db: Database) -> None:
+    """Each step has its own alias, also beside conditions on the same path."""
+    query = User.filter_by(boss__boss__isnull=True, boss__isnull=False).order_by(
+        "boss__boss__name", "-boss__name", "id"
+    )
+
+    assert [user.id for user in await query.all()] == [2]
+    assert await User.order_by("-boss__boss__id", "-boss__id").limit(1).count() == 1
 
 
 async def test_one_call_speaks_of_one_related_row(db: Database) -> None:

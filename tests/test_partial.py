@@ -39,7 +39,8 @@ def ids(rows: Any) -> list[int]:
 
 async def test_only_chosen_rows_are_loaded(db: Database) -> None:
     """Lookups, groups and SQL choose; parents stay, in one statement more."""
-    for where in [Q(published=True), Post.published, Q(published=True) & (Post.id < 9)]:
+    choices: list[Any] = [Q(published=True), Post.published, Q(published=True) & (Post.id < 9)]
+    for where in choices:
         with statements(db) as sent:
             users = await User.query().include("posts", where=where).order_by("id").all()
 

@@ -165,6 +165,28 @@ async def test_only_and_defer_choose_columns(db: Database) -> None:
         _ = without.age
 
 
+async def test_a_column_that_was_left_out_is_not_guessed(db: Database) -> None:
+    """Reading it names the cure, in units and outside; writing the rest leaves it alone, and `refresh` reads it."""
+    lone = await User.query().only("name").get(1)
+    async with db.transaction():
+        user = await User.query().only("name").get(2)
+        with pytest.raises(NotLoadedError, match=r'User.age is not loaded; await user.refresh\("age"\)'):
+            _ = user.age
+        await user.update(name="x")
+        await user.refresh("age")
+        assert user.age == 20
+
+    assert "age" not in lone.to_dict()
+    with pytest.raises(NotLoadedError, match="age"):
+        lone.to_dict(only=["age"])
+    await lone.update(name="y", age=11)
+    await lone.save()
+    await lone.refresh("balance")
+    assert (lone.age, lone.balance) == (11, Decimal(100))
+    with pytest.raises(NotLoadedError, match="bio"):
+        _ = lone.bio
+
+
 async def test_options_are_sqlalchemys_own(db: Database) -> None:
     """Joined eager loading needs no `.unique()` in any terminal, and a limit counts parents."""
     query = User.query().options(joinedload(User.posts)).order_by("id")
@@ -380,6 +402,22 @@ async def test_get_many(db: Database) -> None:
     await Seat.create(row=1, number=2, hall="h", code="c")
     await Seat.create(row=1, number=3, hall="h", code="d")
     assert [seat.number for seat in await Seat.query().get_many([(1, 3), (1, 2)])] == [3, 2]
+
+
+async def test_get_many_of_ten_thousand_keys(db: Database) -> None:
+    """500 keys for each statement, within one unit; keys that occur twice are asked for once."""
+    async with db.transaction() as session:
+        session.add_all([User(id=id_, email=f"{id_}@y.org") for id_ in range(100, 1300)])
+    keys = [*range(1299, 99, -1), *range(100, 1300)]
+
+    with statements(db) as sent:
+        rows = await User.query().get_many(keys)
+        with pytest.raises(RecordNotFoundError) as caught:
+            await User.query().get_many([*keys, *range(10_000, 18_800)])
+
+    assert [row.id for row in rows] == keys
+    assert len(caught.value.missing) == 8_800
+    assert len([sql for sql in sent if sql.startswith("SELECT")]) == 3 + 20
 
 
 async def test_get_of_a_query(db: Database) -> None:

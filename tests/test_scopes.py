@@ -4,7 +4,7 @@ from typing import Any, Self
 
 import pytest
 from sqlalchemy import ForeignKey
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm import DeclarativeBase, Mapped, aliased, mapped_column
 
 from activerow import ActiveRecord, Database
 from activerow.errors import UsageError
@@ -80,6 +80,16 @@ async def test_a_subclass_inherits_the_scopes(db: Database) -> None:
 
     assert [type(pilot) for pilot in pilots] == [Pilot]
     assert await Person.query().adults().count() == 2
+
+
+async def test_columns_of_a_joined_table_can_be_asked_for(db: Database) -> None:
+    """Lookups, order and joins by hand of an inheriting model know both tables, and count each row once."""
+    query = Pilot.filter_by(age__gt=18, hours=0).order_by("-hours", "age")
+    other = aliased(Person)
+
+    assert [row.id for row in await query.all()] == [3]
+    assert await query.join(other, other.age < Pilot.age).count() == 1
+    assert [row.id for row in await query.join(other, other.age < Pilot.age).all()] == [3]
 
 
 async def test_a_query_class_that_is_none_is_refused(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:

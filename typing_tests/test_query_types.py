@@ -59,6 +59,8 @@ def links() -> None:
     assert_type(query, Query[User])
     assert_type(query.order_by("id").offset(1).distinct().include("posts", User.posts), Query[User])
     assert_type(query.only(User.age).defer("balance").for_update(nowait=True).options(), Query[User])
+    assert_type(query.include("posts", where=Q(id=1)).include(User.posts, where=Post.id > 1), Query[User])
+    assert_type(query.join(User.posts).join(Post, Post.id == User.id, outer=True).using(None), Query[User])
     assert_type(query.statement, Select[User])
     assert_type(UserQuery(User).adults().filter_by(age=3).limit(1), UserQuery)
 

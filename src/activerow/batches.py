@@ -191,7 +191,7 @@ def _by_key(model: type, plan: Plan) -> bool | None:
     """Whether windows of the primary key give the order asked for, and if so, whether from its end; None if not."""
     names, mapper = primary_key_names(model), mapper_of(model)
     # MySQL sorts an ENUM by the order of its words, and compares it by its letters.
-    if plan.distinct or any(isinstance(column.type, Enum) for column in mapper.primary_key):
+    if plan.distinct or plan.joins or any(isinstance(column.type, Enum) for column in mapper.primary_key):
         return None
     if not plan.order:
         return False

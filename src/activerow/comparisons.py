@@ -112,8 +112,9 @@ def _compare_relation(column: Any, relation: RelationshipProperty[Any], lookup: 
     word, value = lookup.word, lookup.value
     if word == "isnull" or (value is None and word in {"exact", "ne"}):
         absent = lookup.flag() if word == "isnull" else word == "exact"
-        looks = relation.uselist or hiding_of(relation.mapper.class_) is not None
-        present = _refers(column, relation) if looks else cast("Condition", operator.ne(column, None))
+        # Of a key of several columns SQLAlchemy asks whether any is set; half a key refers to nothing.
+        asked = relation.uselist or len(relation.local_columns) > 1 or hiding_of(relation.mapper.class_) is not None
+        present = _refers(column, relation) if asked else cast("Condition", operator.ne(column, None))
         return not_(present) if absent else present
     rows = lookup.items() if word in {"in", "not_in"} else [value]
     found = [_refers_to(column, relation, row, _identity(lookup, relation, row)) for row in rows]

@@ -5,7 +5,7 @@ runs, everything that waits to be written is set aside, so that the hook can que
 is the database of before, and what it saves is written at once.
 """
 
-from collections.abc import Generator
+from collections.abc import Container, Generator
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -96,9 +96,9 @@ def refused(session: Session, error: BaseException) -> bool:
     return are_in_use() and work_of(session).refusal is error
 
 
-def take_back(session: Session, before: set[object]) -> None:
+def take_back(session: Session, before: Container[object]) -> None:
     """Take what the refused flush was to write out of the session, except what was in it `before`."""
-    for instance in work_of(session).refused - before:
+    for instance in [row for row in work_of(session).refused if row not in before]:
         state: State = inspect(instance, raiseerr=True)
         if state.key is None and state.session is session:
             session.expunge(instance)

@@ -140,7 +140,7 @@ def _tree(paths: Iterable[Path]) -> Tree:
 def include_options(model: type, paths: tuple[Path, ...], *, joins: bool) -> tuple[ORMOption, ...]:
     """Loader options for `paths`: to-many by a second SELECT, to-one by JOIN where `joins` allows it."""
     # Conditions are compared by what they are, and no cache could tell them apart.
-    wheres = {path: path.where for path in paths if isinstance(path, Chosen)}
+    wheres: dict[Path, ColumnElement[bool]] = {path: path.where for path in paths if isinstance(path, Chosen)}
     return tuple(_options(model, _tree(paths), joins, (), wheres)) if wheres else _plain_options(model, paths, joins)
 
 

@@ -112,7 +112,7 @@ def _key(row: object) -> Key:
     state: State = instance_state(row)
     if state.key is None:
         raise UsageError(f"{row!r} is not stored, and no member of anything: it cannot be taken out")
-    return cast("Key", state.key[1])
+    return state.key[1]
 
 
 def _same(members: Iterable[object], row: object) -> object | None:
