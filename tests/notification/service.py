@@ -42,7 +42,7 @@ def settings_for(folder: Path, **changes: Any) -> Settings:
 @asynccontextmanager
 async def running(app: FastAPI) -> AsyncGenerator[httpx.AsyncClient]:
     """A client of `app` while that runs."""
-    async with LifespanManager(app):
+    async with LifespanManager(app, startup_timeout=60, shutdown_timeout=60):
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://service") as client:
             yield client
