@@ -14,6 +14,7 @@ from activerow.errors import (
     NotLoadedError,
     ReadOnlyFieldError,
     RecordNotFoundError,
+    SessionConflictError,
     StaleRecordError,
     UniqueViolationError,
     UnknownFieldError,
@@ -356,6 +357,35 @@ async def test_a_server_side_time_stamp_is_read_back(db: Database) -> None:
     assert first is None
     assert shelf.moved_at is not None
     assert shelf.moved_at == (await Shelf.get(shelf.id)).moved_at
+
+
+async def test_sql_given_as_a_value_is_read_back(db: Database) -> None:
+    """The row shows what the server computed, in the same await, alone and in a unit."""
+    author = await Author.create(email="ada@example.com", balance=1)
+
+    await author.update(balance=Author.balance + 5)
+    alone = author.balance
+    async with db.transaction():
+        held = await Author.get(author.id)
+        held.balance = Author.balance + 1
+        await held.save()
+        within = held.balance
+
+    assert (alone, within) == (6, 7)
+
+
+async def test_an_update_through_another_object_does_not_overwrite_what_the_unit_changed(db: Database) -> None:
+    """Both changed one column: a conflict, as with `save`; other columns are no matter of dispute."""
+    copy = await Author.create(email="ada@example.com", balance=1)
+
+    async with db.transaction():
+        held = await Author.get(copy.id)
+        await held.update(balance=2)
+        with pytest.raises(SessionConflictError, match="balance differs"):
+            await copy.update(balance=3)
+        await copy.update(nick="ada")
+
+    assert (held.balance, copy.balance, copy.nick) == (2, 2, "ada")
 
 
 async def test_what_a_trigger_changes_is_read_back_where_the_model_says_so(

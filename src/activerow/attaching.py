@@ -4,7 +4,7 @@ SQLAlchemy's `add` cascades to everything an object refers to. A row that tasks 
 attached by each of them, so what is only referred to stays outside: a to-one relation contributes its key.
 """
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -219,14 +219,29 @@ def _apply_changes(session: Session, source: InstanceState[Any], target: Instanc
             _apply_relation(source, target, name)
             continue
         value = source.dict.get(name)
-        present = target.dict.get(name)
-        if _changed_here(session, target, name) and present != value:
-            raise SessionConflictError(
-                f"{target.obj()!r} was changed twice in one unit, through two objects: {name} differs."
-                f" Change one object, or refresh() the other first",
-                row=repr(target.obj()),
-            )
+        _refuse_second_change(session, target, name, value)
         setattr(target.obj(), name, value)
+
+
+def refuse_second_changes(session: Session, row: object, values: Mapping[str, object]) -> None:
+    """Refuse to set columns of the unit's object of a row, which it changed, in the name of another object of the row.
+
+    Raises:
+        SessionConflictError: One of them would get another value.
+    """
+    state: InstanceState[Any] = inspect(row)
+    for name, value in values.items():
+        if name in state.mapper.column_attrs:
+            _refuse_second_change(session, state, name, value)
+
+
+def _refuse_second_change(session: Session, state: InstanceState[Any], name: str, value: object) -> None:
+    if _changed_here(session, state, name) and state.dict.get(name) != value:
+        raise SessionConflictError(
+            f"{state.obj()!r} was changed twice in one unit, through two objects: {name} differs."
+            f" Change one object, or refresh() the other first",
+            row=repr(state.obj()),
+        )
 
 
 def _apply_relation(source: InstanceState[Any], target: InstanceState[Any], name: str) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy.ext.mutable import MutableBase
 from sqlalchemy.orm import InstanceState, Session, make_transient
 from sqlalchemy.orm.attributes import flag_modified
 
-from activerow.attaching import attached, refuse_outdated
+from activerow.attaching import attached, refuse_outdated, refuse_second_changes
 from activerow.contents import in_place_columns
 from activerow.database import database_of
 from activerow.errors import ActiveRowError
@@ -82,6 +82,8 @@ async def update(
         sync = session.sync_session
         refuse_late(sync, row)
         with taking_back(sync), attached(sync, row) as target, _showing_again(sync, target):
+            if target is not row:
+                refuse_second_changes(sync, target, given)
             await _load_replaced(session, target, given)
             check_values(inspect(target).mapper, given, operation="update", backend=_backend(session))
             async with members_at_hand(session, target, given):
@@ -89,6 +91,7 @@ async def update(
                 if is_changed(target):
                     _flag_untracked(target)
                     await session.flush()
+                    await _read_computed(session, target)
                     written.append(True)
 
     async def after(session: AsyncSession) -> None:
@@ -122,6 +125,15 @@ async def _flush(session: AsyncSession, row: object) -> None:
     with taking_back(session.sync_session), attached(session.sync_session, row) as target:
         _flag_untracked(target)
         await session.flush()
+        await _read_computed(session, target)
+
+
+async def _read_computed(session: AsyncSession, row: object) -> None:
+    """Read what the server has computed from SQL that was given as a value; defaults come with the write."""
+    state: InstanceState[Any] = inspect(row)
+    names = [name for name in state.expired_attributes if name in state.mapper.column_attrs]
+    if names:
+        await session.refresh(row, attribute_names=names)
 
 
 async def flush_others(session: AsyncSession, row: object) -> None:
