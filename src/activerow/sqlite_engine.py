@@ -7,6 +7,7 @@ import os
 import re
 import sqlite3
 import tempfile
+import threading
 import weakref
 from collections.abc import Callable
 from pathlib import Path
@@ -22,6 +23,9 @@ from activerow.unit import unit_of
 
 BUSY_TIMEOUT = 5000
 """Milliseconds for which a statement waits for another connection's write lock."""
+
+_AGAIN = 0.02
+"""Seconds between two attempts to interrupt a statement."""
 
 PATIENT_TIMEOUT = 300_000
 """The same while the schema is changed, for another process that is changing it."""
@@ -134,6 +138,8 @@ class CancellableConnection:
         super().__init__(*args)
         self.cursors: WeakSet[sqlite3.Cursor] = WeakSet()
         self.process = os.getpid()
+        self.undoing = False
+        self.turn = threading.Lock()  # an interrupt must not meet the ROLLBACK
 
     def __del__(self) -> None:
         """A forked child throws away what its parent still uses: that is no connection somebody forgot."""
@@ -144,7 +150,7 @@ class CancellableConnection:
     async def _execute(self, fn: Callable[..., Any], *args: Any, **options: Any) -> Any:
         driver: Any = super()
         try:
-            result = await driver._execute(fn, *args, **options)
+            result = await driver._execute(self._unless_abandoned, fn, *args, **options)
         except asyncio.CancelledError:
             self._abandon()
             raise
@@ -152,16 +158,33 @@ class CancellableConnection:
             self.cursors.add(result)
         return result
 
+    def _unless_abandoned(self, fn: Callable[..., Any], *args: Any, **options: Any) -> Any:
+        """Run by the connection's thread: what was still waiting when nobody wanted it any more does not begin."""
+        if self.abandoned:
+            raise sqlite3.OperationalError("interrupted")
+        return fn(*args, **options)
+
     def _abandon(self) -> None:
         driver: Any = self
         if not self.abandoned and driver._connection is not None:
             self.abandoned = True
-            driver._connection.interrupt()
+            self._interrupt(driver._connection, asyncio.get_running_loop())
             driver._tx.put_nowait((None, functools.partial(self._undo, driver._connection)))
+
+    def _interrupt(self, connection: sqlite3.Connection, loop: asyncio.AbstractEventLoop) -> None:
+        """Stop the statement, again and again until it is stopped: one that is only about to begin hears nothing."""
+        with self.turn:
+            if self.undoing:
+                return
+            connection.interrupt()
+        if not loop.is_closed():
+            loop.call_later(_AGAIN, self._interrupt, connection, loop)
 
     def _undo(self, connection: sqlite3.Connection) -> None:
         """Run by the connection's thread: nobody waits for its end, and no event loop is told."""
         driver: Any = super()
+        with self.turn:
+            self.undoing = True
         try:
             # While a statement is live, an interrupted connection interrupts its ROLLBACK too.
             for cursor in tuple(self.cursors):
