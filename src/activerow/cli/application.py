@@ -50,6 +50,8 @@ def options(
     ] = False,
 ) -> None:
     """Read `[tool.activerow]` of the nearest pyproject.toml, unless options say otherwise."""
+    # It repeats the server's notes, such as that MySQL has no use for the name of a primary key.
+    logging.getLogger("asyncmy").setLevel(logging.WARNING if verbose else logging.ERROR)
     if verbose:
         logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     context.obj = Settings(project, name, database, tuple(models or ()), migrations)

@@ -10,10 +10,11 @@ from alembic.autogenerate import RevisionContext
 from alembic.operations import ops
 from alembic.runtime.migration import MigrationContext
 from alembic.script import Script
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Dialect
 
 from activerow.migrations.describing import described
 from activerow.migrations.findings import Finding, findings, rows_in
+from activerow.migrations.rendering import single_percents
 from activerow.migrations.running import Runner
 
 Confirm = Callable[[Sequence[str], Sequence[Finding]], bool]
@@ -28,15 +29,18 @@ class Comparison:
         changes: One line for each difference.
         findings: What is dangerous about them.
         revisions: Alembic's, ready to be written.
+        dialect: Of the database.
     """
 
     revisions: RevisionContext
+    dialect: Dialect
     changes: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
 
     def write(self) -> Script | None:
         """Write the revision file."""
-        return _write(self.revisions)
+        with single_percents(self.dialect):
+            return _write(self.revisions)
 
 
 def compare(connection: Connection, runner: Runner, message: str) -> Comparison:
@@ -51,7 +55,7 @@ def compare(connection: Connection, runner: Runner, message: str) -> Comparison:
             server = cast("Connection", context.connection)
             comparison.findings = tuple(findings(changes, server.dialect.name, rows_in(server)))
 
-    comparison = Comparison(_context(runner, message, autogenerate=True, directives=look))
+    comparison = Comparison(_context(runner, message, autogenerate=True, directives=look), connection.dialect)
 
     def steps(heads: Any, context: MigrationContext) -> list[Any]:
         comparison.revisions.run_autogenerate(heads, context)
