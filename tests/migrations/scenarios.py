@@ -198,3 +198,42 @@ def columns(metadata: MetaData, *, later: bool) -> None:
         Column("id", Integer, primary_key=True),
         Column("owner_id", ForeignKey("staff.id", ondelete="CASCADE"), nullable=False, index=True),
     )
+
+
+def schemas(metadata: MetaData, *, later: bool) -> None:
+    """Tables in a schema of their own."""
+    more = [Column("note", String(10))] if later else []
+    Table("invoices", metadata, Column("id", Integer, primary_key=True), *more, schema="billing")
+    Table("payers", metadata, Column("id", ForeignKey("billing.invoices.id"), primary_key=True), schema="billing")
+
+
+def dangers(metadata: MetaData, *, later: bool) -> None:
+    """Whatever may lose data, fail, or stop others."""
+    if later:
+        changed: list[Any] = [
+            Column("title", String(20)),
+            Column("count", Integer, index=True),
+            Column("price", Numeric(8, 2)),
+            Column("state", Enum("new", name="state")),
+            Column("required", Integer, nullable=False),
+            Column("filled", Integer, nullable=False),
+            Column("name", String(50)),
+            Column("author_id", ForeignKey("authors.id", name="fk_author")),
+            CheckConstraint("count > 0", name="positive"),
+            Index("uq_title", "title", unique=True),
+        ]
+        Table("writings", metadata, Column("id", Integer, primary_key=True), Column("words", Text))
+    else:
+        changed = [
+            Column("title", String(30)),
+            Column("count", BigInteger),
+            Column("price", Numeric(10, 2)),
+            Column("state", Enum("new", "old", name="state")),
+            Column("filled", Integer),
+            Column("label", String(50)),
+            Column("note", LargeBinary),
+            Column("author_id", Integer),
+        ]
+        Table("texts", metadata, Column("id", Integer, primary_key=True), Column("words", Text))
+    Table("authors", metadata, Column("id", Integer, primary_key=True))
+    Table("books", metadata, Column("id", Integer, primary_key=True), *changed)

@@ -10,7 +10,7 @@ from alembic.autogenerate import RevisionContext
 from alembic.operations import ops
 from alembic.runtime.migration import MigrationContext
 from alembic.script import Script
-from sqlalchemy import Connection, Dialect
+from sqlalchemy import Connection, Dialect, inspect
 
 from activerow.migrations.describing import described
 from activerow.migrations.findings import Finding, findings, rows_in
@@ -53,6 +53,7 @@ def compare(connection: Connection, runner: Runner, message: str) -> Comparison:
         comparison.changes = tuple(described(changes))
         if comparison.changes:
             server = cast("Connection", context.connection)
+            changes.ops[:0] = _missing_schemas(changes, server)
             comparison.findings = tuple(findings(changes, server.dialect.name, rows_in(server)))
 
     comparison = Comparison(_context(runner, message, autogenerate=True, directives=look), connection.dialect)
@@ -63,6 +64,14 @@ def compare(connection: Connection, runner: Runner, message: str) -> Comparison:
 
     runner.run(connection, steps)
     return comparison
+
+
+def _missing_schemas(changes: Any, connection: Connection) -> list[ops.ExecuteSQLOp]:
+    """CREATE SCHEMA for new tables; nobody takes it back, for there may be tables of others in it by then."""
+    wanted = {op.schema for op in changes.ops if isinstance(op, ops.CreateTableOp) and op.schema}
+    there = inspect(connection).get_schema_names() if wanted else ()
+    quote = connection.dialect.identifier_preparer.quote
+    return [ops.ExecuteSQLOp(f"CREATE SCHEMA IF NOT EXISTS {quote(name)}") for name in sorted(wanted - set(there))]
 
 
 def _leave_to_drop_table(changes: Any) -> None:

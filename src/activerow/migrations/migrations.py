@@ -158,6 +158,7 @@ class Migrations:
         Raises:
             UnknownRevisionError: There is no such revision.
             UnknownSchemaError: The database has tables that are those of no revision.
+            UnfinishedMigrationError: Another one stopped half way, or this one, and was changed since.
             MigrationLockError: Somebody else was migrating all the time.
             DatabaseError: A revision failed. PostgreSQL and SQLite have undone it; on MySQL and MariaDB the next
                 upgrade continues behind its last statement that was executed.
@@ -250,6 +251,9 @@ class Migrations:
         def steps(heads: Any, context: MigrationContext) -> list[Any]:
             nonlocal total
             planned = list(plan(cast("ScriptDirectory", context.script), heads))
+            stopped = None if planned else unfinished(cast("Connection", context.connection))
+            if stopped is not None:
+                raise stopped.error()
             total = len(planned)
             return planned
 
