@@ -2,7 +2,8 @@
 
 import io
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar, cast
@@ -225,20 +226,25 @@ class Migrations:
     def _runner(self) -> Runner:
         return Runner(self.database, self.folder)
 
-    def _locked(self) -> Any:
-        return locked(self.database.engine, self.name, self.lock_timeout)
+    @asynccontextmanager
+    async def _locked(self) -> AsyncGenerator[None]:
+        await self.database.connect()  # what is wrong with the connection is said with the address
+        async with locked(self.database.engine, self.name, self.lock_timeout):
+            yield
 
     def _import_models(self) -> None:
         for model in self.models:
             import_module(model, "models")
 
     async def _ask(self, question: Callable[[Connection], T]) -> T:
+        await self.database.connect()
         with translating("migrate"):
             async with self.database.engine.connect() as connection:
                 return await connection.run_sync(question)
 
     async def _work(self, work: Callable[..., T], runner: Runner, *arguments: Any) -> T:
         """Run `work` with a connection that may change the schema."""
+        await self.database.connect()
         with runner.errors(), translating("migrate"):
             async with connection_of(self.database) as connection:
                 return await connection.run_sync(work, runner, *arguments)
