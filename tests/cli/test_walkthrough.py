@@ -5,7 +5,6 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
-from typing import Any
 
 import pytest
 from sqlalchemy import make_url
@@ -93,9 +92,10 @@ async def test_sql_is_run_by_the_servers_own_client(tmp_path: Path, backend: Bac
 
 async def pipe(sql: str, client: list[str]) -> None:
     """Give a text to a client, which has nothing to complain about."""
-    options: dict[str, Any] = {"input": sql, "text": True, "capture_output": True, "check": False}
-    done = await asyncio.to_thread(subprocess.run, client, **options)
-    assert (done.returncode, done.stderr) == (0, "")
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    process = await asyncio.create_subprocess_exec(*client, **pipes)
+    _, complaints = await process.communicate(sql.encode())
+    assert (process.returncode, complaints) == (0, b"")
 
 
 def client_of(backend: Backend, database_url: str) -> list[str]:

@@ -62,7 +62,7 @@ def compare(connection: Connection, runner: Runner, message: str) -> Comparison:
         comparison.revisions.run_autogenerate(heads, context)
         return []
 
-    runner.run(connection, steps)
+    runner.run(connection, steps, dont_mutate=True)  # not even to make the version table
     return comparison
 
 
