@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 
 import pytest
+from sqlalchemy import inspect
 
 from activerow.migrations import walk
 from notification.models import Users, db
@@ -22,6 +23,17 @@ async def test_every_revision_goes_up_down_and_up_with_rows(empty: None) -> None
     await walk(MIGRATIONS)
 
     assert await MIGRATIONS.check() == []
+
+
+async def test_taken_back_to_the_beginning_nothing_is_left(empty: None) -> None:
+    """No table, and no type, but where the version is noted."""
+    await MIGRATIONS.upgrade()
+
+    await MIGRATIONS.downgrade("base")
+
+    async with db.engine.connect() as connection:
+        tables = await connection.run_sync(lambda sync: inspect(sync).get_table_names())
+    assert set(tables) <= {"alembic_version", "activerow_migration_progress"}
 
 
 async def test_a_database_of_the_first_release_is_upgraded(empty: None) -> None:

@@ -2,7 +2,7 @@
 
 import logging
 import sys
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +11,7 @@ import typer
 from activerow.cli import inspecting, migrating, starting
 from activerow.cli.output import complain, say
 from activerow.cli.settings import Settings
-from activerow.errors import ActiveRowError, DatabaseError
+from activerow.errors import ActiveRowError, DatabaseError, UnavailableError
 from activerow.migrations import ProjectError
 
 app = typer.Typer(
@@ -29,7 +29,10 @@ for group in (starting, migrating, inspecting):
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        say(f"activerow {version('activerow')}")
+        try:
+            say(f"activerow {version('activerow')}")
+        except PackageNotFoundError:
+            say("activerow, run from its source")
         raise typer.Exit
 
 
@@ -50,6 +53,8 @@ def options(
     ] = False,
 ) -> None:
     """Read `[tool.activerow]` of the nearest pyproject.toml, unless options say otherwise."""
+    # It repeats the server's notes, such as that MySQL has no use for the name of a primary key.
+    logging.getLogger("asyncmy").setLevel(logging.WARNING if verbose else logging.ERROR)
     if verbose:
         logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     context.obj = Settings(project, name, database, tuple(models or ()), migrations)
@@ -62,6 +67,9 @@ def main() -> None:
     except ProjectError as error:
         complain(str(error))
         sys.exit(2)
+    except UnavailableError as error:
+        complain(f"{error}\n  `activerow createdb` makes a database that is not there; `activerow doctor` looks closer")
+        sys.exit(1)
     except ActiveRowError as error:
         complain(_explained(error))
         sys.exit(1)

@@ -39,7 +39,7 @@ def show_table(title: str, headings: Sequence[str], rows: Iterable[Sequence[str]
     """A table on a terminal, lines with tabs in a pipe."""
     if not out.is_terminal:
         for row in rows:
-            out.print("\t".join(escape(cell) for cell in row))
+            out.file.write("\t".join(row) + "\n")  # Rich would make spaces of the tabs
         return
     table = Table(title=title or None, title_justify="left", header_style="bold")
     for heading in headings:

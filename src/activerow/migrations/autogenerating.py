@@ -10,10 +10,11 @@ from alembic.autogenerate import RevisionContext
 from alembic.operations import ops
 from alembic.runtime.migration import MigrationContext
 from alembic.script import Script
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Dialect, inspect
 
 from activerow.migrations.describing import described
 from activerow.migrations.findings import Finding, findings, rows_in
+from activerow.migrations.rendering import single_percents
 from activerow.migrations.running import Runner
 
 Confirm = Callable[[Sequence[str], Sequence[Finding]], bool]
@@ -28,15 +29,18 @@ class Comparison:
         changes: One line for each difference.
         findings: What is dangerous about them.
         revisions: Alembic's, ready to be written.
+        dialect: Of the database.
     """
 
     revisions: RevisionContext
+    dialect: Dialect
     changes: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
 
     def write(self) -> Script | None:
         """Write the revision file."""
-        return _write(self.revisions)
+        with single_percents(self.dialect):
+            return _write(self.revisions)
 
 
 def compare(connection: Connection, runner: Runner, message: str) -> Comparison:
@@ -49,16 +53,25 @@ def compare(connection: Connection, runner: Runner, message: str) -> Comparison:
         comparison.changes = tuple(described(changes))
         if comparison.changes:
             server = cast("Connection", context.connection)
+            changes.ops[:0] = _missing_schemas(changes, server)
             comparison.findings = tuple(findings(changes, server.dialect.name, rows_in(server)))
 
-    comparison = Comparison(_context(runner, message, autogenerate=True, directives=look))
+    comparison = Comparison(_context(runner, message, autogenerate=True, directives=look), connection.dialect)
 
     def steps(heads: Any, context: MigrationContext) -> list[Any]:
         comparison.revisions.run_autogenerate(heads, context)
         return []
 
-    runner.run(connection, steps)
+    runner.run(connection, steps, dont_mutate=True)  # not even to make the version table
     return comparison
+
+
+def _missing_schemas(changes: Any, connection: Connection) -> list[ops.ExecuteSQLOp]:
+    """CREATE SCHEMA for new tables; nobody takes it back, for there may be tables of others in it by then."""
+    wanted = {op.schema for op in changes.ops if isinstance(op, ops.CreateTableOp) and op.schema}
+    there = inspect(connection).get_schema_names() if wanted else ()
+    quote = connection.dialect.identifier_preparer.quote
+    return [ops.ExecuteSQLOp(f"CREATE SCHEMA IF NOT EXISTS {quote(name)}") for name in sorted(wanted - set(there))]
 
 
 def _leave_to_drop_table(changes: Any) -> None:

@@ -17,11 +17,13 @@ def described(changes: Any) -> list[str]:
 
 def _line(op: Any) -> str:
     """What one operation does: `add column users.age`, `create table posts`."""
+    if isinstance(op, ops.ExecuteSQLOp):
+        return str(op.sqltext)
     words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(op).__name__.removesuffix("Op")).lower()
     table_name = str(getattr(op, "table_name", None) or getattr(op, "source_table", None) or "")
     column = getattr(op, "column_name", None) or getattr(getattr(op, "column", None), "name", None)
     own = getattr(op, "index_name", None) or getattr(op, "constraint_name", None)
-    what = f"{table_name}.{column}" if column else table_name
+    what = f"{table_name}.{column}" if column else table_name or str(getattr(op, "name", None) or "")
     attributes = cast("dict[str, object]", vars(op))
     changed = [key.removeprefix("modify_") for key, value in attributes.items() if _is_modified(key, value)]
     return " ".join(

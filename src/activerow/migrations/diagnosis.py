@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from sqlalchemy import Connection, inspect, text
 from sqlalchemy.pool import QueuePool
@@ -132,12 +132,9 @@ async def _revisions(migrations: Migrations) -> AsyncGenerator[Check]:
     except ProjectError as error:
         yield Check("revisions", "warning", str(error))
         return
-    stopped: Any = await migrations.unfinished()
+    stopped = await migrations.unfinished()
     if stopped is not None:
-        detail = (
-            f"{stopped.revision} stopped after {stopped.done} statement(s); this server cannot undo them."
-            " Repair what comes after them in the file, and `upgrade`: it goes on from there"
-        )
+        detail = f"{stopped.error()}. Repair what comes after them in the file first, where that is what failed"
         yield Check("unfinished revision", "failed", detail)
     pending = await migrations.pending()
     at = ", ".join(await migrations.current()) or "none yet"

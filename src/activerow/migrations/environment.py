@@ -19,6 +19,7 @@ from activerow.migrations import progress
 from activerow.migrations.comparing import comparison
 from activerow.migrations.connecting import connection_of
 from activerow.migrations.errors import MigrationError
+from activerow.migrations.ownership import Ownership
 from activerow.migrations.project import find_project
 
 CONNECTION: Final = "activerow_connection"
@@ -26,11 +27,12 @@ DATABASE: Final = "activerow_database"
 OPTIONS: Final = "activerow_options"
 
 
-def run(name: str | None = None) -> None:
+def run(name: str | None = None, **options: Any) -> None:
     """Do what Alembic was asked for, on the database of the project.
 
     Args:
         name: Which database, where `[tool.activerow]` names several.
+        options: Alembic's, for `context.configure`: `include_object=...` leaves something out of comparisons.
 
     Raises:
         ProjectError: The project's settings are missing or wrong.
@@ -40,6 +42,7 @@ def run(name: str | None = None) -> None:
     database = cast("Database | None", config.attributes.get(DATABASE))
     if database is None:
         database = find_project(Path(config.get_alembic_option("script_location", ".")), name).load()
+    config.attributes[OPTIONS] = options | cast("dict[str, Any]", config.attributes.get(OPTIONS, {}))
     if context.is_offline_mode():
         _write_sql(config, database)
     elif CONNECTION in config.attributes:
@@ -83,11 +86,13 @@ def migrate(connection: Connection, config: Config, database: Database) -> None:
 
 
 def _options(config: Config, database: Database, dialect: str) -> dict[str, Any]:
-    _synchronize_enums(dialect)
+    ownership = Ownership(database.metadata, context.script)
+    if dialect == "postgresql":
+        _compare_enums(ownership)
     given = cast("Mapping[str, Any]", config.attributes.get(OPTIONS, {}))
     return {
         "target_metadata": _target(database.metadata),
-        **comparison(dialect),
+        **comparison(ownership),
         "user_module_prefix": None,
         **given,
     }
@@ -97,10 +102,11 @@ def _target(metadata: tuple[MetaData, ...]) -> Any:
     return metadata[0] if len(metadata) == 1 else list(metadata)
 
 
-def _synchronize_enums(dialect: str) -> None:
+def _compare_enums(ownership: Ownership) -> None:
     """PostgreSQL's enum types are objects of their own, which Alembic alone does not compare."""
-    if dialect == "postgresql" and importlib.util.find_spec("alembic_postgresql_enum") is not None:
-        importlib.import_module("alembic_postgresql_enum")
+    if importlib.util.find_spec("alembic_postgresql_enum") is not None:
+        plugin: Any = importlib.import_module("alembic_postgresql_enum")
+        plugin.set_configuration(plugin.Config(include_name=ownership.includes_type))
 
 
 def _write_sql(config: Config, database: Database) -> None:

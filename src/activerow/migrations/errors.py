@@ -73,23 +73,31 @@ class UnknownSchemaError(MigrationError):
 
 
 class UnfinishedMigrationError(MigrationError):
-    """A revision stopped half way, and was changed since, so that it cannot be continued.
+    """A revision stopped half way; it cannot be continued, or something else was asked for.
 
     Attributes:
         revision: The revision.
+        direction: `upgrade` or `downgrade`.
         done: How many of its statements the server has executed.
+        changed: These statements are others now.
     """
 
     code = "unfinished_migration"
 
-    def __init__(self, revision: str, done: int) -> None:
-        super().__init__(revision, done)
-        self.revision, self.done = revision, done
+    def __init__(self, revision: str, direction: str, done: int, changed: bool = False) -> None:
+        super().__init__(revision, direction, done, changed)
+        self.revision, self.direction, self.done, self.changed = revision, direction, done, changed
 
     def __str__(self) -> str:
+        command = "upgrade" if self.direction == "upgrade" else "downgrade -1"
+        remedy = (
+            "and these statements are others in its file now. Put them back"
+            if self.changed
+            else f"and this server cannot undo them. `activerow {command}` goes on from there"
+        )
         return (
-            f"revision {self.revision} stopped after {self.done} statement(s), and these statements are others now:"
-            " undo by hand what they did, delete the row of activerow_migration_progress, and upgrade again"
+            f"the {self.direction} of revision {self.revision} stopped after {self.done} statement(s), {remedy}; or"
+            " bring the tables to the state of a revision by hand, and `activerow stamp` that one"
         )
 
 

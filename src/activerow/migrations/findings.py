@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from alembic.operations import ops
 from sqlalchemy import Column, Connection, Table, inspect, literal, select, table
-from sqlalchemy.types import String
+from sqlalchemy.types import BigInteger, Enum, Integer, Numeric, SmallInteger, String
 
 HasRows = Callable[[str, str | None], bool]
 
@@ -40,7 +40,7 @@ def findings(changes: ops.UpgradeOps, dialect: str, has_rows: HasRows) -> list[F
         has_rows: Whether a table (name, schema) of the database at hand has rows.
     """
     flat = list(_flat(changes))
-    found = [*_renames(flat), *_dropped(flat), *_columns(flat, has_rows)]
+    found = [*_renames(flat), *_dropped(flat), *_columns(flat, has_rows), *_values(flat)]
     if dialect == "postgresql":
         found += _locks(flat, has_rows)
     return found
@@ -84,8 +84,10 @@ def _renames(flat: Iterable[Any]) -> Iterator[Finding]:
                     )
 
 
-def _kind(column: Column[Any]) -> str:
-    return type(column.type).__visit_name__.lower().removeprefix("n")
+def _kind(column: Column[Any]) -> object:
+    """What the column holds: a database says VARCHAR where the model says String."""
+    internals: Any = column.type
+    return internals._type_affinity
 
 
 def _names(table: Table) -> frozenset[str]:
@@ -107,6 +109,19 @@ def _dropped(flat: Iterable[Any]) -> Iterator[Finding]:
                 f"{op.table_name}.{op.column_name}",
                 "its values are lost, and instances of the old release that still run fail",
                 "Stop using it in one release (deferred, nullable), and drop it in the next",
+            )
+
+
+def _values(flat: Iterable[Any]) -> Iterator[Finding]:
+    """Values that leave an enum type of PostgreSQL, which is changed by an operation of its own."""
+    for op in flat:
+        lost = sorted(set(getattr(op, "old_values", ())) - set(getattr(op, "new_values", ())))
+        if lost:
+            yield Finding(
+                "narrower",
+                op.name,
+                f"it loses {', '.join(map(repr, lost))}; rows that have one make this fail",
+                "Give such rows another value first; for a new name of a value fill in enum_values_to_rename",
             )
 
 
@@ -135,18 +150,31 @@ def _altered(op: ops.AlterColumnOp, has_rows: HasRows) -> Iterator[Finding]:
             "it becomes NOT NULL; rows without a value make this fail",
             'Fill them first: op.execute("UPDATE ... SET ... WHERE ... IS NULL") before it',
         )
-    before, after = op.existing_type, op.modify_type
-    if isinstance(before, String) and isinstance(after, String) and _shorter(before, after):
-        yield Finding(
-            "narrower",
-            where,
-            f"it becomes shorter ({before.length or 'unlimited'} to {after.length}); longer values are refused or cut",
-            "Look for values that are too long first",
-        )
+    if (loss := narrowed(op.existing_type, op.modify_type)) is not None:
+        yield Finding("narrower", where, f"{loss}; values that do not fit are refused or cut", "Look for them first")
 
 
-def _shorter(before: String, after: String) -> bool:
-    return after.length is not None and (before.length is None or after.length < before.length)
+def narrowed(before: object, after: object) -> str | None:
+    """What the type `after` holds less of than `before`."""
+    if isinstance(before, Enum) and isinstance(after, Enum) and (lost := set(before.enums) - set(after.enums)):
+        return f"it loses {', '.join(map(repr, sorted(lost)))}"
+    if isinstance(before, String) and isinstance(after, String) and after.length is not None:
+        is_shorter = before.length is None or after.length < before.length
+        return f"it becomes shorter ({before.length or 'unlimited'} to {after.length})" if is_shorter else None
+    if isinstance(before, Integer) and isinstance(after, Integer) and _bytes(after) < _bytes(before):
+        return f"it becomes smaller ({_bytes(before)} to {_bytes(after)} bytes)"
+    if isinstance(before, Numeric) and isinstance(after, Numeric) and _digits(after) < _digits(before):
+        return f"it has fewer digits ({before!r} to {after!r})"
+    return None
+
+
+def _bytes(kind: Integer) -> int:
+    return 8 if isinstance(kind, BigInteger) else 2 if isinstance(kind, SmallInteger) else 4
+
+
+def _digits(kind: Numeric[Any]) -> tuple[int, int]:
+    scale = kind.scale or 0
+    return (kind.precision or 1000) - scale, scale
 
 
 _LOCKING: Final = {
@@ -176,11 +204,24 @@ def _locks(flat: Iterable[Any], has_rows: HasRows) -> Iterator[Finding]:
                     "Write `with op.get_context().autocommit_block():` around it, and postgresql_concurrently=True",
                 )
             continue
+        if isinstance(op, ops.AlterColumnOp) and _rewrites(op) and has_rows(op.table_name, op.schema):
+            yield Finding(
+                "lock",
+                f"{op.table_name}.{op.column_name}",
+                "another type makes the server write the whole table anew, under a lock that stops everybody",
+                "On a large table add a column of the new type, fill it in pieces, and change over in a later release",
+            )
         for kind, (problem, remedy) in _LOCKING.items():
             if isinstance(op, kind):
                 where = str(getattr(op, "table_name", None) or getattr(op, "source_table", ""))
                 if has_rows(where, getattr(op, "schema", None) or getattr(op, "source_schema", None)):
                     yield Finding("lock", where, problem, remedy)
+
+
+def _rewrites(op: ops.AlterColumnOp) -> bool:
+    before, after = op.existing_type, op.modify_type
+    both_texts = isinstance(before, String) and isinstance(after, String)
+    return after is not None and not (both_texts and narrowed(before, after) is None)
 
 
 def rows_in(connection: Connection) -> HasRows:

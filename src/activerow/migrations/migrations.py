@@ -2,7 +2,8 @@
 
 import io
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar, cast
@@ -158,6 +159,7 @@ class Migrations:
         Raises:
             UnknownRevisionError: There is no such revision.
             UnknownSchemaError: The database has tables that are those of no revision.
+            UnfinishedMigrationError: Another one stopped half way, or this one, and was changed since.
             MigrationLockError: Somebody else was migrating all the time.
             DatabaseError: A revision failed. PostgreSQL and SQLite have undone it; on MySQL and MariaDB the next
                 upgrade continues behind its last statement that was executed.
@@ -224,20 +226,25 @@ class Migrations:
     def _runner(self) -> Runner:
         return Runner(self.database, self.folder)
 
-    def _locked(self) -> Any:
-        return locked(self.database.engine, self.name, self.lock_timeout)
+    @asynccontextmanager
+    async def _locked(self) -> AsyncGenerator[None]:
+        await self.database.connect()  # what is wrong with the connection is said with the address
+        async with locked(self.database.engine, self.name, self.lock_timeout):
+            yield
 
     def _import_models(self) -> None:
         for model in self.models:
             import_module(model, "models")
 
     async def _ask(self, question: Callable[[Connection], T]) -> T:
+        await self.database.connect()
         with translating("migrate"):
             async with self.database.engine.connect() as connection:
                 return await connection.run_sync(question)
 
     async def _work(self, work: Callable[..., T], runner: Runner, *arguments: Any) -> T:
         """Run `work` with a connection that may change the schema."""
+        await self.database.connect()
         with runner.errors(), translating("migrate"):
             async with connection_of(self.database) as connection:
                 return await connection.run_sync(work, runner, *arguments)
@@ -250,6 +257,9 @@ class Migrations:
         def steps(heads: Any, context: MigrationContext) -> list[Any]:
             nonlocal total
             planned = list(plan(cast("ScriptDirectory", context.script), heads))
+            stopped = None if planned else unfinished(cast("Connection", context.connection))
+            if stopped is not None:
+                raise stopped.error()
             total = len(planned)
             return planned
 

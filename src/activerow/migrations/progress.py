@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from alembic.runtime.migration import MigrationContext, RevisionStep
-from sqlalchemy import Column, Connection, Integer, MetaData, String, Table, inspect, select
+from sqlalchemy import Column, Connection, Integer, MetaData, String, Table, UpdateBase, inspect, select
 
 from activerow.migrations.errors import UnfinishedMigrationError
 
@@ -29,7 +29,7 @@ class Unfinished:
     """A revision that stopped half way.
 
     Attributes:
-        revision: The revision.
+        revision: The revision, with a `+` when it was applied, and a `-` when it was taken back.
         done: How many of its statements the server has executed.
         digest: Of those statements' texts.
     """
@@ -37,6 +37,11 @@ class Unfinished:
     revision: str
     done: int
     digest: str
+
+    def error(self, *, changed: bool = False) -> UnfinishedMigrationError:
+        """What to raise about it."""
+        direction = "upgrade" if self.revision.startswith("+") else "downgrade"
+        return UnfinishedMigrationError(self.revision[1:], direction, self.done, changed)
 
 
 def unfinished(connection: Connection) -> Unfinished | None:
@@ -73,16 +78,33 @@ class Progress:
         internals._migrations_fn, internals.impl._exec = counted, send
 
     def _each(self, steps: Iterable[Any]) -> Iterator[Any]:
-        for step in steps:
+        planned = list(steps)
+        self._demand_the_rest(planned)
+        for step in planned:
             if isinstance(step, RevisionStep):
                 self._revision, self._done, self._digest = _name_of(step), 0, ""
                 yield step
-                self._finish()
+                self._revision, self._before = None, None
             else:
                 yield step
 
+    def _demand_the_rest(self, planned: list[Any]) -> None:
+        """A revision that stopped half way comes first; a stamp says that somebody has repaired it."""
+        if self._before is None or not planned:
+            return
+        if not isinstance(planned[0], RevisionStep):
+            self._connection.execute(TABLE.delete())
+            self._commit()
+        elif _name_of(planned[0]) != self._before.revision:
+            raise self._before.error()
+
     def _send(self, execute: Any, construct: Any, *args: Any, **options: Any) -> Any:
         if self._revision is None:
+            return execute(construct, *args, **options)
+        if _is_of_versions(construct):
+            # The revision is done. Alembic commits this: the count ends with the new version, or not at all.
+            if self._done:
+                self._connection.execute(TABLE.delete())
             return execute(construct, *args, **options)
         text = str(construct if isinstance(construct, str) else construct.compile(dialect=self._connection.dialect))
         digest = hashlib.sha256(f"{self._digest}\n{text}".encode()).hexdigest()
@@ -91,7 +113,7 @@ class Progress:
         result = None if is_done else execute(construct, *args, **options)
         self._done, self._digest = self._done + 1, digest
         if before is not None and self._done == before.done and digest != before.digest:
-            raise UnfinishedMigrationError(before.revision, before.done)
+            raise before.error(changed=True)
         if not is_done:
             self._note()
         return result
@@ -104,15 +126,13 @@ class Progress:
         self._connection.execute(TABLE.insert().values(values))
         self._commit()
 
-    def _finish(self) -> None:
-        if self._done:
-            self._connection.execute(TABLE.delete())
-            self._commit()
-        self._revision, self._before = None, None
-
     def _commit(self) -> None:
         # Schema changes have committed already; the data that a statement wrote must not be ahead of the count.
         self._connection.exec_driver_sql("COMMIT")
+
+
+def _is_of_versions(construct: object) -> bool:
+    return isinstance(construct, UpdateBase) and getattr(construct.table, "name", None) == "alembic_version"
 
 
 def _name_of(step: Any) -> str:

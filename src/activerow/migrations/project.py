@@ -58,7 +58,11 @@ class Project:
         for part in name.split("."):
             database = getattr(database, part, None)
         if callable(database):
-            database = database()
+            try:
+                database = database()
+            except Exception as error:
+                reason = f"calling {self.database!r} failed: {type(error).__name__}: {error}"
+                raise ProjectError(f"[tool.activerow] database: {reason}") from error
         if not isinstance(database, Database):
             raise ProjectError(
                 f"[tool.activerow] database: {self.database!r} is neither a Database nor a function that gives one"
@@ -90,7 +94,8 @@ def import_module(name: str, setting: str) -> Any:
         cure = "add its folder to [tool.activerow] path, or install the project" if own else "install it"
         raise ProjectError(f"[tool.activerow] {setting}: module {missing!r} was not found; {cure}") from error
     except Exception as error:
-        raise ProjectError(f"[tool.activerow] {setting}: importing {name!r} failed: {error!r}") from error
+        reason = f"importing {name!r} failed: {type(error).__name__}: {error}"
+        raise ProjectError(f"[tool.activerow] {setting}: {reason}") from error
 
 
 def find_projects(start: Path) -> dict[str, Project]:

@@ -115,6 +115,8 @@ class Runner:
                 raise MigrationError(
                     "the database is not at the newest revision, so differences would be found twice: `upgrade` first"
                 ) from error
+            if "didn't produce" in str(error):
+                raise MigrationError(f"there are not as many revisions as {revision} wants to go") from error
             raise MigrationError(str(error)) from error
 
 

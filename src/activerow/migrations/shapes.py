@@ -7,7 +7,7 @@ from sqlalchemy import Connection, inspect
 
 from activerow.migrations.progress import TABLE
 
-_NOT_OURS: Final = frozenset({"alembic_version", TABLE.name})
+NOT_THE_MODELS: Final = frozenset({"alembic_version", TABLE.name})
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ Shape = dict[str, TableShape]
 def shape_of(connection: Connection) -> Shape:
     """The tables of the connection's default schema, without those of the migrations themselves."""
     inspector = inspect(connection)
-    return {name: _table(inspector, name) for name in inspector.get_table_names() if name not in _NOT_OURS}
+    return {name: _table(inspector, name) for name in inspector.get_table_names() if name not in NOT_THE_MODELS}
 
 
 def _table(inspector: Any, name: str) -> TableShape:

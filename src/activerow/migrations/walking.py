@@ -9,12 +9,15 @@ async def test_migrations_walk(tmp_path):
 
 import datetime
 import decimal
+import re
 import uuid
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from sqlalchemy import (
+    ARRAY,
     Boolean,
+    CheckConstraint,
     Column,
     Connection,
     Date,
@@ -22,6 +25,7 @@ from sqlalchemy import (
     Enum,
     Float,
     Integer,
+    Interval,
     LargeBinary,
     MetaData,
     Numeric,
@@ -32,11 +36,14 @@ from sqlalchemy import (
     insert,
     select,
 )
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
-from sqlalchemy.types import JSON, TypeEngine
+from sqlalchemy.schema import sort_tables_and_constraints
+from sqlalchemy.types import JSON
 
 from activerow.migrations.errors import MigrationError
 from activerow.migrations.migrations import Migrations
+from activerow.migrations.shapes import NOT_THE_MODELS
 
 Seed = Callable[[AsyncConnection, str], Awaitable[None]]
 """Puts rows into the tables of a revision, whose identifier it is given."""
@@ -47,11 +54,12 @@ async def walk(migrations: Migrations, seed: Seed | None = None) -> None:
 
     Args:
         migrations: Of an empty database, which is full of rows afterwards.
-        seed: Puts rows into the tables after each revision; by default one row for each table that has none.
+        seed: Puts rows into the tables after each revision; a table that has none then gets one that is made up from
+            its columns' types, so that only what cannot be guessed must be given.
 
     Raises:
         DatabaseError: A revision cannot be applied or taken back while there are rows.
-        MigrationError: The models differ from what the revisions have made.
+        MigrationError: The models differ from what the revisions have made, or no row could be made up for a table.
     """
     for revision in reversed(migrations.history()):
         await migrations.upgrade(revision.revision)
@@ -68,39 +76,49 @@ async def _fill(migrations: Migrations, seed: Seed | None, revision: str) -> Non
     async with migrations.database.engine.begin() as connection:
         if seed is not None:
             await seed(connection, revision)
-        else:
-            await connection.run_sync(fill_empty_tables)
+        await connection.run_sync(fill_empty_tables)
 
 
 def fill_empty_tables(connection: Connection) -> None:
-    """One row in each table that has none, with values made up from the types of its columns."""
+    """One row in each table that has none, with values made up from the types of its columns.
+
+    Raises:
+        MigrationError: The server refuses a row, because of a CHECK for example.
+    """
     metadata = MetaData()
-    metadata.reflect(connection)
-    for table in metadata.sorted_tables:
-        if table.name != "alembic_version" and connection.execute(select(table).limit(1)).first() is None:
-            connection.execute(insert(table).values(_row(connection, table)))
+    metadata.reflect(connection, only=lambda name, _: name not in NOT_THE_MODELS)
+    for table, _ in _SORTED(metadata.tables.values()):
+        if table is not None and connection.execute(select(table).limit(1)).first() is None:
+            try:
+                connection.execute(insert(table).values(_row(connection, table)))
+            except SQLAlchemyError as error:
+                raise MigrationError(
+                    f"walk could not make up a row for {table.name!r}: {getattr(error, 'orig', error)}."
+                    " Give one with `seed=`, a function that puts rows into the tables"
+                ) from error
+
+
+_SORTED: Final[Any] = sort_tables_and_constraints  # which has no types; unlike `sorted_tables` it bears circles
 
 
 def _row(connection: Connection, table: Table) -> dict[str, Any]:
-    return {column.name: _value(connection, column) for column in table.columns if _is_needed(column)}
+    row = {column.name: _sample(column, table) for column in table.columns if _is_needed(column)}
+    for key in table.foreign_key_constraints:
+        if key.referred_table is table:
+            row |= {
+                element.parent.name: None if element.parent.nullable else row.get(element.column.name)
+                for element in key.elements
+            }
+            continue
+        there = connection.execute(select(*[element.column for element in key.elements]).limit(1)).first()
+        for number, element in enumerate(key.elements):
+            row[element.parent.name] = there[number] if there is not None else None
+    return row
 
 
 def _is_needed(column: Column[Any]) -> bool:
     generated = column.computed is not None or column.identity is not None or column.server_default is not None
-    counted = column.primary_key and column.autoincrement is not False and isinstance(column.type, Integer)
-    if column.foreign_keys:
-        return not column.nullable or not _refers_to_itself(column)
-    return not (generated or counted)
-
-
-def _refers_to_itself(column: Column[Any]) -> bool:
-    return any(key.column.table is column.table for key in column.foreign_keys)
-
-
-def _value(connection: Connection, column: Column[Any]) -> Any:
-    for key in column.foreign_keys:
-        return connection.execute(select(key.column).limit(1)).scalar()
-    return _sample(column.type)
+    return not generated and column is not column.table.autoincrement_column
 
 
 _MOMENT: Final = datetime.datetime(2026, 1, 2, 3, 4, 5)  # noqa: DTZ001  (reflected columns may have no time zone)
@@ -110,13 +128,15 @@ _SAMPLES: Final[tuple[tuple[type[Any], Any], ...]] = (
     (DateTime, _MOMENT),
     (Date, _MOMENT.date()),
     (Time, _MOMENT.time()),
+    (Interval, datetime.timedelta(minutes=1)),
     (Uuid, uuid.UUID(int=1)),
     (LargeBinary, b"x"),
     (JSON, {}),
 )
 
 
-def _sample(kind: TypeEngine[Any]) -> Any:
+def _sample(column: Column[Any], table: Table) -> Any:
+    kind = column.type
     if isinstance(kind, Enum):
         return kind.enums[0]
     if isinstance(kind, Float):
@@ -124,7 +144,20 @@ def _sample(kind: TypeEngine[Any]) -> Any:
     if isinstance(kind, Numeric):
         return decimal.Decimal(1)
     if isinstance(kind, String):
-        return "1"  # which is JSON, too: MariaDB checks its JSON columns, and reflects them as texts
+        return (
+            _allowed(column, table) or "1"
+        )  # which is JSON, too: MariaDB checks its JSON columns, and calls them texts
     if isinstance(kind, DateTime) and kind.timezone:
         return _MOMENT.replace(tzinfo=datetime.UTC)
+    if isinstance(kind, ARRAY):
+        return []
     return next((value for known, value in _SAMPLES if isinstance(kind, known)), None)
+
+
+def _allowed(column: Column[Any], table: Table) -> str | None:
+    """The first of the texts that a CHECK allows, as that of an `Enum` does."""
+    for rule in table.constraints:
+        condition = str(rule.sqltext) if isinstance(rule, CheckConstraint) else ""
+        if re.search(rf"\b{re.escape(column.name)}\b.*(\bIN\b|\bANY\b)", condition, re.IGNORECASE):
+            return next(iter(re.findall(r"'([^']+)'", condition)), None)
+    return None

@@ -1,0 +1,93 @@
+"""How types and server defaults are written into a revision, which every backend is to run."""
+
+import copy
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Any, Final, Literal
+
+from alembic.autogenerate.api import AutogenContext
+from alembic.autogenerate.render import _repr_type
+from alembic.ddl.postgresql import PostgresqlImpl
+from sqlalchemy import CheckConstraint, DefaultClause
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.sql import functions
+from sqlalchemy.sql.elements import False_, True_, conv
+from sqlalchemy.types import TypeEngine
+from sqlalchemy.util import EMPTY_DICT
+
+from activerow.types import utcnow
+
+
+def render(kind: str, item: Any, context: AutogenContext) -> str | Literal[False]:
+    """Write what Alembic alone writes for one backend only, or without the import it needs; False leaves it to it."""
+    if kind == "type":
+        return _type(item, context)
+    if kind == "server_default" and isinstance(item, DefaultClause):
+        return _default(item.arg, context)
+    if kind == "check" and not item._type_bound:
+        return _check(item, context)
+    return False
+
+
+@contextmanager
+def single_percents(dialect: Any) -> Generator[None]:
+    """Compile no `%` as `%%`: a revision holds what is meant, and the driver's form is made of it when it runs."""
+    preparer = dialect.identifier_preparer
+    before, preparer._double_percents = preparer._double_percents, False
+    try:
+        yield
+    finally:
+        preparer._double_percents = before
+
+
+def _type(kind: TypeEngine[Any], context: AutogenContext) -> str | Literal[False]:
+    internals: Any = kind
+    if internals._variant_mapping:
+        return _variants(kind, context)
+    module = type(kind).__module__
+    if not module.startswith("sqlalchemy."):
+        context.imports.add(f"import {module}")
+    if isinstance(kind, postgresql.JSON | postgresql.ARRAY | postgresql.HSTORE):
+        # Alembic writes the types within these types only while it is connected to PostgreSQL.
+        context.imports.add("from sqlalchemy.dialects import postgresql")
+        return PostgresqlImpl.render_type(object.__new__(PostgresqlImpl), kind, context)
+    return False
+
+
+def _variants(kind: TypeEngine[Any], context: AutogenContext) -> str:
+    plain: Any = copy.copy(kind)
+    variants = plain._variant_mapping
+    plain._variant_mapping = EMPTY_DICT
+    text = _repr_type(plain, context)
+    for dialect in sorted(variants):
+        text += f".with_variant({_repr_type(variants[dialect], context)}, {dialect!r})"
+    return text
+
+
+def _check(check: CheckConstraint, context: AutogenContext) -> str | Literal[False]:
+    """A condition with a colon in it, which would be taken for a parameter when the revision runs."""
+    options = {"literal_binds": True, "include_table": False}
+    condition = str(check.sqltext.compile(dialect=context.dialect, compile_kwargs=options))
+    if ":" not in condition:
+        return False
+    name = f"op.f({str(check.name)!r})" if isinstance(check.name, conv) else repr(check.name)
+    return f"sa.CheckConstraint({condition.replace(':', chr(92) + ':')!r}, name={name})"
+
+
+def _default(default: object, context: AutogenContext) -> str | Literal[False]:
+    """A server default that every backend spells in its own way, as the expression it was made from."""
+    if isinstance(default, utcnow):
+        context.imports.add(f"import {utcnow.__module__}")
+        return f"{utcnow.__module__}.utcnow()"
+    for known, text in _EXPRESSIONS:
+        if isinstance(default, known):
+            return text
+    return False
+
+
+_EXPRESSIONS: Final[tuple[tuple[type[Any], str], ...]] = (
+    (True_, "sa.true()"),
+    (False_, "sa.false()"),
+    (functions.now, "sa.func.now()"),
+    (functions.current_timestamp, "sa.func.current_timestamp()"),
+)
