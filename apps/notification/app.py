@@ -16,15 +16,19 @@ from activerow.fastapi import install
 from notification import logs
 from notification.deps import Services
 from notification.errors import ApiError
+from notification.known_keys import KnownKeys
 from notification.middleware import REQUEST_ID_HEADER, RequestLog, TrustedHosts, UnexpectedErrors
 from notification.models import db
 from notification.openapi import DocumentedAPI
 from notification.passwords import Passwords
 from notification.problems import Problems, Row
-from notification.routes import auth, service, users
+from notification.routes import api_keys, auth, service, users
 from notification.schema import MIGRATIONS, configure
 from notification.settings import Settings
 from notification.tokens import Tokens
+from notification.vault import Vault
+
+SIGNED_CALL: Final = "HMAC-SHA256"  # how a 401 names the way to sign, as others say Bearer
 
 # Code word to answer; `word.operation` is the answer for that operation alone. A database error without a row of its
 # own gets that of the nearest class above it. Numbers are never used again for something else.
@@ -32,22 +36,34 @@ ANSWERS: Final[Mapping[str, Row]] = MappingProxyType(
     {
         "sns_type_not_offered": Row(400, 1, "Not offered yet"),
         "untrusted_host": Row(400, 2, "Unknown host", "This service does not answer for this host name."),
+        "signature_missing": Row(400, 20, "Not signed"),
+        "parameter_repeated": Row(400, 21, "Parameter repeated"),
+        "timestamp_malformed": Row(400, 22, "Timestamp not valid"),
+        "digest_malformed": Row(400, 23, "Digest not valid"),
         "not_authenticated": Row(401, 1, "Not logged in"),
         "login_failed": Row(401, 2, "Log-in failed"),
         "token_invalid": Row(401, 3, "Token not valid"),
         "token_expired": Row(401, 4, "Token expired"),
         "account_inactive": Row(401, 5, "Account not active"),
+        "signature_invalid": Row(401, 20, "Not accepted", challenge=SIGNED_CALL),
+        "signature_expired": Row(401, 21, "Signature expired", challenge=SIGNED_CALL),
+        "signature_used": Row(401, 22, "Signature used", challenge=SIGNED_CALL),
+        "body_changed": Row(401, 23, "Body changed", challenge=SIGNED_CALL),
         "record_not_found": Row(404, 1, "Not found", "There is no such record."),
         "email_taken": Row(409, 1, "E-mail taken"),
         "unique_violation": Row(409, 2, "Already taken", "Another record has this value."),
         "foreign_key_violation.delete": Row(409, 3, "Still in use", "Other records still refer to it."),
         "stale_record": Row(409, 4, "Changed meanwhile", "It was changed or deleted meanwhile; read it again."),
+        "too_many_keys": Row(409, 20, "Too many keys"),
+        "too_many_addresses": Row(409, 21, "Too many networks"),
+        "body_too_large": Row(413, 1, "Body too large"),
         "validation_error": Row(422, 1, "Request not valid", "Some of what was sent is missing or not valid."),
         "not_null_violation": Row(422, 2, "Value missing", "A required value is missing."),
         "check_violation": Row(422, 3, "Value not allowed", "A value is not allowed."),
         "invalid_data": Row(422, 4, "Value not valid", "A value is too long, out of range or of the wrong type."),
         "foreign_key_violation": Row(422, 5, "Unknown reference", "It refers to a record that does not exist."),
         "invalid_cursor": Row(422, 6, "Page cursor not valid", "Start again without a cursor."),
+        "rate_limited": Row(429, 1, "Too many requests"),
         "unexpected_error": Row(500, 0, "Internal error", "Something went wrong on our side."),
         "save_error": Row(500, 1, "Saving failed", "It could not be saved."),
         "save_error.delete": Row(500, 2, "Deleting failed", "It could not be deleted."),
@@ -75,11 +91,14 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app = DocumentedAPI(title="Notification API", version="0.1.0", lifespan=_migrated)
     app.problems = problems
     app.state.services = Services(
-        Passwords(), Tokens(settings.jwt_secret.get_secret_value(), settings.access_token_minutes)
+        Passwords(),
+        Tokens(settings.jwt_secret.get_secret_value(), settings.access_token_minutes),
+        Vault(settings.passphrases),
+        KnownKeys(),
     )
     install(app, db)
     app.router.lifespan_context = _logged(app.router.lifespan_context, settings)
-    for router in (service.router, auth.router, users.router):
+    for router in (service.router, auth.router, users.router, api_keys.router):
         app.include_router(router)
     _answer_errors(app, problems)
     _surround(app, problems, settings)

@@ -8,10 +8,12 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.requests import HTTPConnection
 
 from notification.errors import NotAuthenticatedError
+from notification.known_keys import KnownKeys
 from notification.models import SnsType, Users
 from notification.passwords import Passwords
 from notification.tokens import Tokens
 from notification.use_cases.accounts import check_offered, who_is
+from notification.vault import Vault
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +22,8 @@ class Services:
 
     passwords: Passwords
     tokens: Tokens
+    vault: Vault
+    known_keys: KnownKeys
 
 
 def _services(connection: HTTPConnection) -> Services:
@@ -35,8 +39,18 @@ def _tokens(services: Annotated[Services, Depends(_services)]) -> Tokens:
     return services.tokens
 
 
+def _vault(services: Annotated[Services, Depends(_services)]) -> Vault:
+    return services.vault
+
+
+def _known_keys(services: Annotated[Services, Depends(_services)]) -> KnownKeys:
+    return services.known_keys
+
+
 PasswordsDep = Annotated[Passwords, Depends(_passwords)]
 TokensDep = Annotated[Tokens, Depends(_tokens)]
+VaultDep = Annotated[Vault, Depends(_vault)]
+KnownKeysDep = Annotated[KnownKeys, Depends(_known_keys)]
 
 _bearer = HTTPBearer(auto_error=False, bearerFormat="JWT", description="The access token of a log-in.")
 

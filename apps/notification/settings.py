@@ -39,6 +39,9 @@ class Settings(BaseSettings):
     jwt_secret: SecretStr = Field(default=SecretStr(DEVELOPMENT_SECRET), validate_default=True)
     access_token_minutes: int = Field(default=30, ge=1)
 
+    encryption_key: SecretStr = SecretStr("")
+    encryption_previous_keys: SecretStr = SecretStr("")
+
     host: str = Field(default="127.0.0.1", min_length=1)
     port: int = Field(default=8000, ge=0, le=65535)
     reload: bool = False
@@ -94,6 +97,13 @@ class Settings(BaseSettings):
     @classmethod
     def _folder_from_the_project_folder(cls, value: Path) -> Path:
         return PROJECT_FOLDER / value.expanduser()
+
+    @property
+    def passphrases(self) -> tuple[str, ...]:
+        """What the secrets of API keys are encrypted with: the current passphrase, then those before it."""
+        current = self.encryption_key.get_secret_value() or self.jwt_secret.get_secret_value()
+        before = self.encryption_previous_keys.get_secret_value().split(",")
+        return current, *(passphrase.strip() for passphrase in before if passphrase.strip())
 
     @property
     def secret_is_short(self) -> bool:

@@ -33,10 +33,14 @@ ORDER = [
     "request_context",
     "tokens",
     "passwords",
+    "known_keys",
+    "vault",
+    "key_schemas",
     "schemas",
     "models",
     "errors",
     "settings",
+    "networks",
 ]
 
 

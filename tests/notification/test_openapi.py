@@ -19,6 +19,21 @@ ROUTES = {
         "get": {200, 400, 401, 500, 503},
         "patch": {200, 400, 401, 409, 422, 500, 503},
     },
+    "/api/v1/users/me/apikeys": {
+        "get": {200, 400, 401, 500, 503},
+        "post": {201, 400, 401, 409, 422, 500, 503},
+    },
+    "/api/v1/users/me/apikeys/{key_id}": {
+        "patch": {200, 400, 401, 404, 422, 500, 503},
+        "delete": {204, 400, 401, 404, 422, 500, 503},
+    },
+    "/api/v1/users/me/apikeys/{key_id}/whitelists": {
+        "get": {200, 400, 401, 404, 422, 500, 503},
+        "post": {200, 201, 400, 401, 404, 409, 422, 500, 503},
+    },
+    "/api/v1/users/me/apikeys/{key_id}/whitelists/{address_id}": {
+        "delete": {204, 400, 401, 404, 422, 500, 503},
+    },
 }
 
 
@@ -80,7 +95,7 @@ def test_the_users_need_a_token(document: dict[str, Any]) -> None:
         if operation.get("security")
     }
 
-    assert secured == {"/api/v1/users/me"}
+    assert secured == {path for path in ROUTES if path.startswith("/api/v1/users/")}
 
 
 async def test_the_page_is_served(client: httpx.AsyncClient) -> None:
