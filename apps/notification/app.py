@@ -14,18 +14,25 @@ from starlette.types import Lifespan
 from activerow.errors import ActiveRowError
 from activerow.fastapi import install
 from notification import logs
+from notification.access import Access, Keeper
+from notification.body_limit import BodyLimit
+from notification.client_address import ClientAddress
 from notification.deps import Services
 from notification.errors import ApiError
 from notification.known_keys import KnownKeys
 from notification.middleware import REQUEST_ID_HEADER, RequestLog, TrustedHosts, UnexpectedErrors
 from notification.models import db
+from notification.networks import network_of
 from notification.openapi import DocumentedAPI
 from notification.passwords import Passwords
 from notification.problems import Problems, Row
-from notification.routes import api_keys, auth, service, users
+from notification.rates import Rates
+from notification.routes import api_keys, auth, caller, service, users
 from notification.schema import MIGRATIONS, configure
+from notification.security_headers import SecurityHeaders
 from notification.settings import Settings
 from notification.tokens import Tokens
+from notification.use_cases.signed_calls import SignedCalls
 from notification.vault import Vault
 
 SIGNED_CALL: Final = "HMAC-SHA256"  # how a 401 names the way to sign, as others say Bearer
@@ -90,19 +97,29 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     problems = Problems(ANSWERS)
     app = DocumentedAPI(title="Notification API", version="0.1.0", lifespan=_migrated)
     app.problems = problems
-    app.state.services = Services(
+    services = _services(settings)
+    app.state.services = services
+    install(app, db)
+    app.router.lifespan_context = _logged(app.router.lifespan_context, settings)
+    for router in (service.router, auth.router, users.router, api_keys.router, caller.router):
+        app.include_router(router)
+    _answer_errors(app, problems)
+    _surround(app, problems, settings, services)
+    return app
+
+
+def _services(settings: Settings) -> Services:
+    return Services(
         Passwords(),
         Tokens(settings.jwt_secret.get_secret_value(), settings.access_token_minutes),
         Vault(settings.passphrases),
         KnownKeys(),
+        Rates(
+            login=settings.login_rate,
+            service=settings.service_rate,
+            redis_url=settings.redis_url.get_secret_value(),
+        ),
     )
-    install(app, db)
-    app.router.lifespan_context = _logged(app.router.lifespan_context, settings)
-    for router in (service.router, auth.router, users.router, api_keys.router):
-        app.include_router(router)
-    _answer_errors(app, problems)
-    _surround(app, problems, settings)
-    return app
 
 
 def _answer_errors(app: FastAPI, problems: Problems) -> None:
@@ -112,18 +129,23 @@ def _answer_errors(app: FastAPI, problems: Problems) -> None:
     app.add_exception_handler(RequestValidationError, problems.on_validation_error)
 
 
-def _surround(app: FastAPI, problems: Problems, settings: Settings) -> None:
+def _surround(app: FastAPI, problems: Problems, settings: Settings, services: Services) -> None:
     """Put middleware around the application, innermost first."""
+    keeper = Keeper(services.tokens, SignedCalls(services.vault, services.known_keys), services.rates)
+    app.add_middleware(Access, keeper=keeper, problems=problems)
+    app.add_middleware(BodyLimit, limit=settings.max_body_bytes, problems=problems)
     app.add_middleware(UnexpectedErrors, problems=problems)
     app.add_middleware(
         CORSMiddleware,
         allow_origins=settings.allowed_origins,
         allow_methods=["*"],
         allow_headers=["*"],
-        expose_headers=[REQUEST_ID_HEADER],
+        expose_headers=[REQUEST_ID_HEADER, "Retry-After"],
     )
     app.add_middleware(TrustedHosts, hosts=settings.trusted_hosts, problems=problems)
+    app.add_middleware(SecurityHeaders, https_only=settings.environment == "production")
     app.add_middleware(RequestLog)
+    app.add_middleware(ClientAddress, trusted=[network_of(text) for text in settings.trusted_proxies])
 
 
 @asynccontextmanager
@@ -140,7 +162,10 @@ def _logged(inner: Lifespan[Any], settings: Settings) -> Lifespan[Any]:
         with logs.writing(settings):
             if settings.secret_is_short:
                 logs.log_short_secret()
-            async with inner(app) as state:
-                yield state
+            try:
+                async with inner(app) as state:
+                    yield state
+            finally:
+                await app.state.services.rates.close()
 
     return lifespan

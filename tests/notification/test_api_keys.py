@@ -8,9 +8,7 @@ import pytest
 
 from notification.models import ApiKeys, ApiKeyWhitelists, KeyStatus
 from notification.settings import Settings
-from tests.notification.service import ADA, GRACE, everything_logged, registered, serving
-
-KEYS = "/api/v1/users/me/apikeys"
+from tests.notification.service import ADA, GRACE, KEYS, everything_logged, registered, serving
 
 
 async def _made(client: httpx.AsyncClient, headers: dict[str, str], memo: str = "orders") -> dict[str, Any]:
