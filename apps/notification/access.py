@@ -70,17 +70,17 @@ class Access:
             return
         try:
             receive = await self._admit(door_to(_route_path(scope)), scope, receive)
-        except ApiError as error:
-            answer = await self.problems.on_api_error(Request(scope), error)
-        except ActiveRowError as error:
-            answer = await self.problems.on_activerow_error(Request(scope), error)
+        except (ApiError, ActiveRowError) as error:
+            await self._refuse(error, scope, receive, send)
         else:
             await self.app(scope, receive, send)
-            return
+
+    async def _refuse(self, error: ApiError | ActiveRowError, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008})
-        else:
-            await answer(scope, receive, send)
+            return
+        answer = self.problems.on_api_error if isinstance(error, ApiError) else self.problems.on_activerow_error
+        await (await answer(Request(scope), error))(scope, receive, send)
 
     async def _admit(self, door: Door, scope: Scope, receive: Receive) -> Receive:
         """Pass when the request may come in; what is to be received from now on."""

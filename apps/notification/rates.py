@@ -12,24 +12,24 @@ from limits.aio.storage import MemoryStorage, RedisStorage
 from limits.aio.storage.redis.redispy import RedispyBridge
 from limits.aio.strategies import MovingWindowRateLimiter
 from limits.errors import StorageError
+from redis.asyncio import Redis
 
 from notification.errors import RateLimitedError
 from notification.logs import log_rates_unavailable
 from notification.networks import Address
 
 _REDIS_SECONDS: Final = 0.5
-_PAUSE_SECONDS: Final = 5.0
 
 
 class Rates:
     """Counts requests in moving windows. Without an answer from Redis the process counts alone for a while."""
 
-    def __init__(self, *, login: str, service: str, redis_url: str = "") -> None:
+    def __init__(self, *, login: str, service: str, redis_url: str = "", pause: float = 5.0) -> None:
         self._login, self._service = rate_of(login), rate_of(service)
         self._here = MovingWindowRateLimiter(MemoryStorage())
         self._redis = _storage(redis_url) if redis_url else None
         self._shared = MovingWindowRateLimiter(self._redis) if self._redis else None
-        self._alone_until = 0.0
+        self._pause, self._alone_until = pause, 0.0  # seconds before Redis is asked again
 
     async def count_log_in_from(self, address: Address | None) -> None:
         """Count an attempt to log in, register or refresh from an address.
@@ -57,8 +57,10 @@ class Rates:
 
     async def close(self) -> None:
         """Close the connections to Redis."""
-        if self._redis and isinstance(self._redis.bridge, RedispyBridge):
-            await self._redis.bridge.get_connection().aclose()
+        bridge = self._redis.bridge if self._redis else None
+        client: object = bridge.get_connection() if isinstance(bridge, RedispyBridge) else None
+        if isinstance(client, Redis):
+            await client.aclose()
 
     async def _count(self, limits: Sequence[RateLimitItem], *who: str) -> None:
         for limit in limits:
@@ -70,7 +72,7 @@ class Rates:
             try:
                 return await _hit(self._shared, limit, *who)
             except StorageError as error:
-                self._alone_until = time.monotonic() + _PAUSE_SECONDS
+                self._alone_until = time.monotonic() + self._pause
                 log_rates_unavailable(error)
         return await _hit(self._here, limit, *who)
 

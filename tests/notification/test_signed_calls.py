@@ -131,7 +131,7 @@ async def test_every_refusal_of_a_caller_is_the_same(client: httpx.AsyncClient, 
         await client.get(f"{SERVICES}?{query}", headers=unknown.sign(query)),
         await client.get(f"{SERVICES}?{query}&more=1", headers=key.sign(query)),
         await client.get(f"{SERVICES}?{query}", headers={"secret": key.sign(query)["secret"] + "="}),
-        await client.get(f"{SERVICES}?{query}", headers={"secret": b"\xff\xfe"}),
+        await client.get(f"{SERVICES}?{query}", headers={b"secret": b"\xff\xfe"}),
     ]
     path = f"{KEYS}/{key.id}"
     await client.patch(path, json={"status": "stopped"}, headers=ada)
