@@ -46,6 +46,7 @@ def call(base_url: str, method: str, path: str, body: bytes = b"") -> tuple[int,
 
 
 if __name__ == "__main__":
-    status, text = call(*sys.argv[1:4], *(argument.encode() for argument in sys.argv[4:5]))
+    address, verb, where, *rest = sys.argv[1:]
+    status, text = call(address, verb, where, "".join(rest).encode())
     print(text)
     sys.exit(0 if status < 400 else 1)

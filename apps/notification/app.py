@@ -31,6 +31,7 @@ from notification.routes import api_keys, auth, caller, service, users
 from notification.schema import MIGRATIONS, configure
 from notification.security_headers import SecurityHeaders
 from notification.settings import Settings
+from notification.signing_docs import serve_signing_docs
 from notification.tokens import Tokens
 from notification.use_cases.signed_calls import SignedCalls
 from notification.vault import Vault
@@ -95,7 +96,12 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     settings = settings or Settings()
     configure(settings)
     problems = Problems(ANSWERS)
-    app = DocumentedAPI(title="Notification API", version="0.1.0", lifespan=_migrated)
+    signing = settings.environment in {"development", "test"}
+    app = DocumentedAPI(
+        title="Notification API", version="0.1.0", lifespan=_migrated, docs_url=None if signing else "/docs"
+    )
+    if signing:
+        serve_signing_docs(app)
     app.problems = problems
     services = _services(settings)
     app.state.services = services

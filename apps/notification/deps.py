@@ -75,12 +75,12 @@ CurrentUser = Annotated[Users, Depends(_current_user)]
 
 # What signs a call is checked at the door (`access.py`); these tell the documentation about it.
 _key_name = APIKeyQuery(
-    name="key", scheme_name="AccessKey", description="The access key of an API key.", auto_error=False
+    name="key", scheme_name="AccessKey", description="The access key; beside it `timestamp`.", auto_error=False
 )
 _signature = APIKeyHeader(
     name="secret",
     scheme_name="Signature",
-    description="base64 of HMAC-SHA256 over the query string, made with the secret key.",
+    description="base64 of HMAC-SHA256 over the query string. In development, type the secret key: the page signs.",
     auto_error=False,
 )
 

@@ -43,7 +43,7 @@ class SecurityHeaders:
         headers.setdefault("X-Frame-Options", "DENY")
         headers.setdefault("Referrer-Policy", "same-origin")
         headers.setdefault("Content-Security-Policy", _policy(path, headers.get("content-type", "")))
-        if path.startswith("/api/"):
+        if "/api/" in path:
             headers.setdefault("Cache-Control", "no-store")
         if self.https_only:
             headers.setdefault("Strict-Transport-Security", f"max-age={_YEAR}")
@@ -52,4 +52,4 @@ class SecurityHeaders:
 def _policy(path: str, content_type: str) -> str:
     if not content_type.startswith("text/html"):
         return _DATA
-    return _DOCS if path in _DOCS_PATHS else _PAGE
+    return _DOCS if path.endswith(_DOCS_PATHS) else _PAGE

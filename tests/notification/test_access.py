@@ -18,7 +18,7 @@ from tests.notification.service import ADA, GRACE, KEYS, everything_logged, line
 OPEN = {
     "/",
     "/docs",
-    "/docs/oauth2-redirect",
+    "/docs/sign_calls.js",
     "/health",
     "/openapi.json",
     "/redoc",

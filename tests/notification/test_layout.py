@@ -28,6 +28,7 @@ ORDER = [
     "access",
     "use_cases",
     "rates",
+    "signing_docs",
     "client_address",
     "security_headers",
     "body_limit",

@@ -16,8 +16,8 @@ from tests.notification.redis_server import free_port, redis_server
 class _Closing:
     """Rates that are closed at the end of the block."""
 
-    def __init__(self, **settings: Any) -> None:
-        self.rates = Rates(**{"login": "2/minute", "service": "2/minute"} | settings)
+    def __init__(self, service: str = "2/minute", redis_url: str = "", pause: float = 5.0) -> None:
+        self.rates = Rates(login="2/minute", service=service, redis_url=redis_url, pause=pause)
 
     async def __aenter__(self) -> Rates:
         return self.rates
