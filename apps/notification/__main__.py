@@ -79,6 +79,7 @@ def _configure(app: ASGIApp | str, **options: Any) -> uvicorn.Config:
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=False,  # `ClientAddress` reads them, as TRUSTED_PROXIES says
         lifespan="on",
         timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
         **options,

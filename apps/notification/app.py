@@ -14,17 +14,29 @@ from starlette.types import Lifespan
 from activerow.errors import ActiveRowError
 from activerow.fastapi import install
 from notification import logs
+from notification.access import Access, Keeper
+from notification.body_limit import BodyLimit
+from notification.client_address import ClientAddress
 from notification.deps import Services
 from notification.errors import ApiError
+from notification.known_keys import KnownKeys
 from notification.middleware import REQUEST_ID_HEADER, RequestLog, TrustedHosts, UnexpectedErrors
 from notification.models import db
+from notification.networks import network_of
 from notification.openapi import DocumentedAPI
 from notification.passwords import Passwords
 from notification.problems import Problems, Row
-from notification.routes import auth, service, users
+from notification.rates import Rates
+from notification.routes import api_keys, auth, caller, service, users
 from notification.schema import MIGRATIONS, configure
+from notification.security_headers import SecurityHeaders
 from notification.settings import Settings
+from notification.signing_docs import serve_signing_docs
 from notification.tokens import Tokens
+from notification.use_cases.signed_calls import SignedCalls
+from notification.vault import Vault
+
+SIGNED_CALL: Final = "HMAC-SHA256"  # how a 401 names the way to sign, as others say Bearer
 
 # Code word to answer; `word.operation` is the answer for that operation alone. A database error without a row of its
 # own gets that of the nearest class above it. Numbers are never used again for something else.
@@ -32,22 +44,34 @@ ANSWERS: Final[Mapping[str, Row]] = MappingProxyType(
     {
         "sns_type_not_offered": Row(400, 1, "Not offered yet"),
         "untrusted_host": Row(400, 2, "Unknown host", "This service does not answer for this host name."),
+        "signature_missing": Row(400, 20, "Not signed"),
+        "parameter_repeated": Row(400, 21, "Parameter repeated"),
+        "timestamp_malformed": Row(400, 22, "Timestamp not valid"),
+        "digest_malformed": Row(400, 23, "Digest not valid"),
         "not_authenticated": Row(401, 1, "Not logged in"),
         "login_failed": Row(401, 2, "Log-in failed"),
         "token_invalid": Row(401, 3, "Token not valid"),
         "token_expired": Row(401, 4, "Token expired"),
         "account_inactive": Row(401, 5, "Account not active"),
+        "signature_invalid": Row(401, 20, "Not accepted", challenge=SIGNED_CALL),
+        "signature_expired": Row(401, 21, "Signature expired", challenge=SIGNED_CALL),
+        "signature_used": Row(401, 22, "Signature used", challenge=SIGNED_CALL),
+        "body_changed": Row(401, 23, "Body changed", challenge=SIGNED_CALL),
         "record_not_found": Row(404, 1, "Not found", "There is no such record."),
         "email_taken": Row(409, 1, "E-mail taken"),
         "unique_violation": Row(409, 2, "Already taken", "Another record has this value."),
         "foreign_key_violation.delete": Row(409, 3, "Still in use", "Other records still refer to it."),
         "stale_record": Row(409, 4, "Changed meanwhile", "It was changed or deleted meanwhile; read it again."),
+        "too_many_keys": Row(409, 20, "Too many keys"),
+        "too_many_addresses": Row(409, 21, "Too many networks"),
+        "body_too_large": Row(413, 1, "Body too large"),
         "validation_error": Row(422, 1, "Request not valid", "Some of what was sent is missing or not valid."),
         "not_null_violation": Row(422, 2, "Value missing", "A required value is missing."),
         "check_violation": Row(422, 3, "Value not allowed", "A value is not allowed."),
         "invalid_data": Row(422, 4, "Value not valid", "A value is too long, out of range or of the wrong type."),
         "foreign_key_violation": Row(422, 5, "Unknown reference", "It refers to a record that does not exist."),
         "invalid_cursor": Row(422, 6, "Page cursor not valid", "Start again without a cursor."),
+        "rate_limited": Row(429, 1, "Too many requests"),
         "unexpected_error": Row(500, 0, "Internal error", "Something went wrong on our side."),
         "save_error": Row(500, 1, "Saving failed", "It could not be saved."),
         "save_error.delete": Row(500, 2, "Deleting failed", "It could not be deleted."),
@@ -72,18 +96,36 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     settings = settings or Settings()
     configure(settings)
     problems = Problems(ANSWERS)
-    app = DocumentedAPI(title="Notification API", version="0.1.0", lifespan=_migrated)
-    app.problems = problems
-    app.state.services = Services(
-        Passwords(), Tokens(settings.jwt_secret.get_secret_value(), settings.access_token_minutes)
+    signing = settings.environment in {"development", "test"}
+    app = DocumentedAPI(
+        title="Notification API", version="0.1.0", lifespan=_migrated, docs_url=None if signing else "/docs"
     )
+    if signing:
+        serve_signing_docs(app)
+    app.problems = problems
+    services = _services(settings)
+    app.state.services = services
     install(app, db)
     app.router.lifespan_context = _logged(app.router.lifespan_context, settings)
-    for router in (service.router, auth.router, users.router):
+    for router in (service.router, auth.router, users.router, api_keys.router, caller.router):
         app.include_router(router)
     _answer_errors(app, problems)
-    _surround(app, problems, settings)
+    _surround(app, problems, settings, services)
     return app
+
+
+def _services(settings: Settings) -> Services:
+    return Services(
+        Passwords(),
+        Tokens(settings.jwt_secret.get_secret_value(), settings.access_token_minutes),
+        Vault(settings.passphrases),
+        KnownKeys(),
+        Rates(
+            login=settings.login_rate,
+            service=settings.service_rate,
+            redis_url=settings.redis_url.get_secret_value(),
+        ),
+    )
 
 
 def _answer_errors(app: FastAPI, problems: Problems) -> None:
@@ -93,18 +135,23 @@ def _answer_errors(app: FastAPI, problems: Problems) -> None:
     app.add_exception_handler(RequestValidationError, problems.on_validation_error)
 
 
-def _surround(app: FastAPI, problems: Problems, settings: Settings) -> None:
+def _surround(app: FastAPI, problems: Problems, settings: Settings, services: Services) -> None:
     """Put middleware around the application, innermost first."""
+    keeper = Keeper(services.tokens, SignedCalls(services.vault, services.known_keys), services.rates)
+    app.add_middleware(Access, keeper=keeper, problems=problems)
+    app.add_middleware(BodyLimit, limit=settings.max_body_bytes, problems=problems)
     app.add_middleware(UnexpectedErrors, problems=problems)
     app.add_middleware(
         CORSMiddleware,
         allow_origins=settings.allowed_origins,
         allow_methods=["*"],
         allow_headers=["*"],
-        expose_headers=[REQUEST_ID_HEADER],
+        expose_headers=[REQUEST_ID_HEADER, "Retry-After"],
     )
     app.add_middleware(TrustedHosts, hosts=settings.trusted_hosts, problems=problems)
+    app.add_middleware(SecurityHeaders, https_only=settings.environment == "production")
     app.add_middleware(RequestLog)
+    app.add_middleware(ClientAddress, trusted=[network_of(text) for text in settings.trusted_proxies])
 
 
 @asynccontextmanager
@@ -121,7 +168,10 @@ def _logged(inner: Lifespan[Any], settings: Settings) -> Lifespan[Any]:
         with logs.writing(settings):
             if settings.secret_is_short:
                 logs.log_short_secret()
-            async with inner(app) as state:
-                yield state
+            try:
+                async with inner(app) as state:
+                    yield state
+            finally:
+                await app.state.services.rates.close()
 
     return lifespan

@@ -5,10 +5,23 @@ ApiError
 ├── SnsTypeNotOfferedError
 ├── EmailTakenError
 ├── LoginFailedError
-└── NotAuthenticatedError     no token
-    ├── TokenInvalidError     not one of ours, or changed on its way
-    ├── TokenExpiredError
-    └── AccountInactiveError  the token's user is blocked, deleted or gone
+├── NotAuthenticatedError     no token
+│   ├── TokenInvalidError     not one of ours, or changed on its way
+│   ├── TokenExpiredError
+│   └── AccountInactiveError  the token's user is blocked, deleted or gone
+├── TooManyKeysError
+├── TooManyAddressesError
+├── RateLimitedError
+├── BodyTooLargeError
+└── SignedCallError
+    ├── SignatureMissingError     no key, timestamp or signature
+    ├── ParameterRepeatedError    two values for one of them
+    ├── TimestampMalformedError
+    ├── DigestMalformedError
+    ├── SignatureInvalidError     and whatever else a caller must not be told
+    ├── SignatureExpiredError
+    ├── SignatureUsedError
+    └── BodyChangedError          not the body that was signed
 ```
 """
 
@@ -27,6 +40,7 @@ class ApiError(Exception):
     def __init__(self, detail: str | None = None) -> None:
         super().__init__(detail)
         self.detail = detail or self.message
+        self.retry_after: int | None = None  # seconds after which asking again makes sense
 
     def __str__(self) -> str:
         return self.detail
@@ -79,3 +93,95 @@ class AccountInactiveError(NotAuthenticatedError):
 
     code = "account_inactive"
     message = "This account is not active."
+
+
+class TooManyKeysError(ApiError):
+    """The user has as many keys as one may have."""
+
+    code = "too_many_keys"
+    message = "You have three keys already; delete one first."
+
+
+class TooManyAddressesError(ApiError):
+    """The key has as many networks as it may have."""
+
+    code = "too_many_addresses"
+    message = "The key has ten networks already; delete one first."
+
+
+class RateLimitedError(ApiError):
+    """The caller asks more often than it may."""
+
+    code = "rate_limited"
+    message = "Too many requests; try again later."
+
+    def __init__(self, detail: str | None = None, retry_after: int = 1) -> None:
+        super().__init__(detail)
+        self.retry_after = retry_after
+
+
+class BodyTooLargeError(ApiError):
+    """The body is longer than bodies may be."""
+
+    code = "body_too_large"
+    message = "The request's body is too large."
+
+
+class SignedCallError(ApiError):
+    """A call that should be signed with an API key, and is not as it should be."""
+
+
+class SignatureMissingError(SignedCallError):
+    """The call is not signed."""
+
+    code = "signature_missing"
+    message = "Sign the call: 'key' and 'timestamp' in the query string, the signature in the header 'secret'."
+
+
+class ParameterRepeatedError(SignedCallError):
+    """What signs the call is there twice: readers may disagree on which one counts."""
+
+    code = "parameter_repeated"
+    message = "'key', 'timestamp', 'digest' and the header 'secret' may be sent once."
+
+
+class TimestampMalformedError(SignedCallError):
+    """The timestamp is no time."""
+
+    code = "timestamp_malformed"
+    message = "'timestamp' is the time in seconds since 1970, as digits."
+
+
+class DigestMalformedError(SignedCallError):
+    """The digest of the body is none."""
+
+    code = "digest_malformed"
+    message = "'digest' is the SHA-256 of the body, as 64 hexadecimal digits."
+
+
+class SignatureInvalidError(SignedCallError):
+    """Key, signature, state of the key or its owner, or the caller's address: the caller cannot tell which."""
+
+    code = "signature_invalid"
+    message = "The call was refused: key, signature or address are not accepted."
+
+
+class SignatureExpiredError(SignedCallError):
+    """The timestamp is too far from now."""
+
+    code = "signature_expired"
+    message = "The call was signed too long ago, or the caller's clock is wrong; sign it anew."
+
+
+class SignatureUsedError(SignedCallError):
+    """A call with this signature was accepted before."""
+
+    code = "signature_used"
+    message = "This signature was used already; sign each call anew, with a 'nonce' where calls follow closely."
+
+
+class BodyChangedError(SignedCallError):
+    """The body is not the one whose digest was signed."""
+
+    code = "body_changed"
+    message = "The body is not the one that was signed."

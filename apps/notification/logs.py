@@ -68,6 +68,16 @@ def log_short_secret() -> None:
     _app_log.warning("JWT_SECRET is shorter than 32 bytes, and so easier to guess than a signature")
 
 
+def log_unreadable_secret(key_id: int) -> None:
+    """The secret of an API key cannot be decrypted with the keys that are configured."""
+    _app_log.error("the secret of an API key cannot be decrypted; see ENCRYPTION_KEY", extra={"api_key_id": key_id})
+
+
+def log_rates_unavailable(error: Exception) -> None:
+    """Redis does not answer."""
+    _app_log.warning("rates are counted per process, because Redis does not answer", extra={"error": describe(error)})
+
+
 def describe(error: BaseException) -> dict[str, object]:
     """Class, file, function and line of an error where it left the application's own code, and the way it came."""
     frames = list(traceback.walk_tb(error.__traceback__))

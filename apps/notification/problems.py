@@ -31,6 +31,7 @@ class Row:
     title: str
     message: str | None = None  # for the user; errors of our own bring theirs along
     retry_after: int | None = None
+    challenge: str = "Bearer"  # what a 401 asks for
 
     @property
     def code(self) -> str:
@@ -80,7 +81,7 @@ class Problems:
         problem = self.document(error.code, message=error.message, detail=error.detail)
         if isinstance(error.__cause__, DatabaseError):
             log_database_error(error.__cause__, problem.status)
-        return self.response(problem)
+        return self.response(problem, retry_after=error.retry_after)
 
     async def on_activerow_error(self, _: Request, error: Exception) -> Response:
         """Answer what the database refused, or what the program did wrong with it, and log it."""
@@ -140,7 +141,8 @@ class Problems:
         """The answer with this problem document."""
         sent = dict(headers or {})
         if problem.status == HTTPStatus.UNAUTHORIZED:
-            sent.setdefault("WWW-Authenticate", "Bearer")
+            row = self._table.get(problem.type)
+            sent.setdefault("WWW-Authenticate", row.challenge if row else "Bearer")
         if retry_after is not None:
             sent["Retry-After"] = str(retry_after)
         return JSONResponse(

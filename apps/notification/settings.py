@@ -3,10 +3,13 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
+from limits import parse_many
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
+
+from notification.networks import network_of
 
 PROJECT_FOLDER = Path(__file__).resolve().parents[2]
 DEVELOPMENT_SECRET = "for development only: anyone can read this secret"  # noqa: S105  # refused in production
@@ -39,17 +42,26 @@ class Settings(BaseSettings):
     jwt_secret: SecretStr = Field(default=SecretStr(DEVELOPMENT_SECRET), validate_default=True)
     access_token_minutes: int = Field(default=30, ge=1)
 
+    encryption_key: SecretStr = SecretStr("")
+    encryption_previous_keys: SecretStr = SecretStr("")
+
     host: str = Field(default="127.0.0.1", min_length=1)
     port: int = Field(default=8000, ge=0, le=65535)
     reload: bool = False
     allowed_origins: Words = ("*",)
     trusted_hosts: Words = ("*",)
+    trusted_proxies: Words = ()
+
+    login_rate: str = "20/minute"
+    service_rate: str = "600/minute"
+    redis_url: SecretStr = SecretStr("")
+    max_body_bytes: int = Field(default=1_048_576, ge=1)
 
     log_dir: Path = Field(default=Path("logs"), validate_default=True)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = "INFO"
     log_backup_count: int = Field(default=30, ge=0)
 
-    @field_validator("allowed_origins", "trusted_hosts", mode="before")
+    @field_validator("allowed_origins", "trusted_hosts", "trusted_proxies", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(word.strip() for word in value.split(",") if word.strip()) if isinstance(value, str) else value
@@ -59,6 +71,25 @@ class Settings(BaseSettings):
     def _host_patterns(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         if wrong := [host for host in value if "*" in host.removeprefix("*.") and host != "*"]:
             raise ValueError(f"{wrong[0]!r} is not a host name; a wildcard stands at the front, as in *.example.com")
+        return value
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(str(network_of(text)) for text in value)
+
+    @field_validator("login_rate", "service_rate")
+    @classmethod
+    def _rate(cls, value: str) -> str:
+        if value.strip() and not _is_rate(value):
+            raise ValueError("not a rate such as 10/minute or 10/minute;100/hour; empty is no limit")
+        return value
+
+    @field_validator("redis_url")
+    @classmethod
+    def _redis(cls, value: SecretStr) -> SecretStr:
+        if value.get_secret_value() and not value.get_secret_value().startswith(("redis://", "rediss://", "unix://")):
+            raise ValueError("not the URL of a Redis server, such as redis://localhost:6379/0")
         return value
 
     @field_validator("environment", mode="before")
@@ -96,9 +127,24 @@ class Settings(BaseSettings):
         return PROJECT_FOLDER / value.expanduser()
 
     @property
+    def passphrases(self) -> tuple[str, ...]:
+        """What the secrets of API keys are encrypted with: the current passphrase, then those before it."""
+        current = self.encryption_key.get_secret_value() or self.jwt_secret.get_secret_value()
+        before = self.encryption_previous_keys.get_secret_value()
+        # One passphrase may have a comma in it; a candidate too many opens nothing.
+        return current, *(passphrase.strip() for passphrase in (before, *before.split(",")) if passphrase.strip())
+
+    @property
     def secret_is_short(self) -> bool:
         """The secret has fewer bytes than a signature of HS256, so that guessing it is the easier way in."""
         return len(self.jwt_secret.get_secret_value().encode()) < _SIGNATURE_BYTES
+
+
+def _is_rate(text: str) -> bool:
+    try:
+        return all(limit.amount > 0 for limit in parse_many(text))
+    except ValueError:
+        return False
 
 
 def _parsed(url: str) -> URL:

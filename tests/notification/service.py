@@ -1,10 +1,15 @@
 """The service as its tests use it: running in this process, and what it logged."""
 
+import base64
+import hmac
 import json
+import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
+from uuid import uuid4
 
 import httpx
 from asgi_lifespan import LifespanManager
@@ -16,6 +21,8 @@ from notification.settings import Settings
 
 ADA = {"email": "ada@example.com", "pw": "correct horse battery"}
 GRACE = {"email": "grace@example.com", "pw": "a moth in relay 70"}
+KEYS = "/api/v1/users/me/apikeys"
+SERVICES = "/api/v1/services"
 SECRET = "a secret of the tests, thirty-two bytes and more"
 
 
@@ -33,6 +40,8 @@ def settings_for(folder: Path, **changes: Any) -> Settings:
         "jwt_secret": SECRET,
         "allowed_origins": "https://shop.example",
         "trusted_hosts": "*",
+        "login_rate": "",
+        "service_rate": "",
         "log_dir": folder / "logs",
         "log_level": "INFO",
     }
@@ -40,18 +49,18 @@ def settings_for(folder: Path, **changes: Any) -> Settings:
 
 
 @asynccontextmanager
-async def running(app: FastAPI) -> AsyncGenerator[httpx.AsyncClient]:
-    """A client of `app` while that runs."""
+async def running(app: FastAPI, address: str = "127.0.0.1") -> AsyncGenerator[httpx.AsyncClient]:
+    """A client of `app` while that runs, which calls from this address."""
     async with LifespanManager(app, startup_timeout=60, shutdown_timeout=60):
-        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False, client=(address, 40000))
         async with httpx.AsyncClient(transport=transport, base_url="http://service") as client:
             yield client
 
 
 @asynccontextmanager
-async def serving(settings: Settings) -> AsyncGenerator[httpx.AsyncClient]:
-    """A client of the service with these settings."""
-    async with running(create_app(settings)) as client:
+async def serving(settings: Settings, address: str = "127.0.0.1") -> AsyncGenerator[httpx.AsyncClient]:
+    """A client of the service with these settings, which calls from this address."""
+    async with running(create_app(settings), address) as client:
         yield client
 
 
@@ -71,3 +80,32 @@ def lines(settings: Settings, name: str) -> list[dict[str, Any]]:
 def everything_logged(settings: Settings) -> str:
     """The text of all log files."""
     return "\n".join(file.read_text(encoding="utf-8") for file in sorted(settings.log_dir.rglob("*.log*")))
+
+
+class Key:
+    """An API key as a caller has it, made by a registered user."""
+
+    def __init__(self, made: dict[str, Any]) -> None:
+        self.id: int = made["id"]
+        self.access_key: str = made["access_key"]
+        self.secret_key: str = made["secret_key"]
+
+    @classmethod
+    async def of(cls, client: httpx.AsyncClient, headers: dict[str, str]) -> "Key":
+        """A new key of this user."""
+        return cls((await client.post(KEYS, json={"memo": "orders"}, headers=headers)).json())
+
+    def query(self, *, seconds: float = 0, **more: str) -> str:
+        """A query string signed `seconds` from now; a nonce makes each one different."""
+        signed = {"key": self.access_key, "timestamp": str(int(time.time() + seconds)), "nonce": uuid4().hex}
+        return urlencode(signed | more)
+
+    def sign(self, query: str) -> dict[str, str]:
+        """The header that signs a query string."""
+        digest = hmac.digest(self.secret_key.encode(), query.encode(), "sha256")
+        return {"secret": base64.b64encode(digest).decode()}
+
+    async def call(self, client: httpx.AsyncClient, query: str | None = None) -> httpx.Response:
+        """Ask who we are."""
+        query = query or self.query()
+        return await client.get(f"{SERVICES}?{query}", headers=self.sign(query))

@@ -13,11 +13,27 @@ from notification.settings import Settings
 ROUTES = {
     "/": {"get": {200, 400, 500}},
     "/health": {"get": {200, 400, 500}},
-    "/api/v1/auth/register/{sns_type}": {"post": {201, 400, 409, 422, 500, 503}},
-    "/api/v1/auth/login/{sns_type}": {"post": {200, 400, 401, 422, 500, 503}},
+    "/api/v1/auth/register/{sns_type}": {"post": {201, 400, 409, 422, 429, 500, 503}},
+    "/api/v1/auth/login/{sns_type}": {"post": {200, 400, 401, 422, 429, 500, 503}},
     "/api/v1/users/me": {
         "get": {200, 400, 401, 500, 503},
         "patch": {200, 400, 401, 409, 422, 500, 503},
+    },
+    "/api/v1/services": {"get": {200, 400, 401, 429, 500, 503}},
+    "/api/v1/users/me/apikeys": {
+        "get": {200, 400, 401, 500, 503},
+        "post": {201, 400, 401, 409, 422, 500, 503},
+    },
+    "/api/v1/users/me/apikeys/{key_id}": {
+        "patch": {200, 400, 401, 404, 422, 500, 503},
+        "delete": {204, 400, 401, 404, 422, 500, 503},
+    },
+    "/api/v1/users/me/apikeys/{key_id}/whitelists": {
+        "get": {200, 400, 401, 404, 422, 500, 503},
+        "post": {200, 201, 400, 401, 404, 409, 422, 500, 503},
+    },
+    "/api/v1/users/me/apikeys/{key_id}/whitelists/{address_id}": {
+        "delete": {204, 400, 401, 404, 422, 500, 503},
     },
 }
 
@@ -80,7 +96,7 @@ def test_the_users_need_a_token(document: dict[str, Any]) -> None:
         if operation.get("security")
     }
 
-    assert secured == {"/api/v1/users/me"}
+    assert secured == {path for path in ROUTES if path.startswith(("/api/v1/users/", "/api/v1/services"))}
 
 
 async def test_the_page_is_served(client: httpx.AsyncClient) -> None:

@@ -1,9 +1,9 @@
 """Registering and logging in."""
 
-from fastapi import APIRouter, status
+from fastapi import APIRouter, Depends, status
 
-from notification.deps import OfferedSnsType, PasswordsDep, TokensDep
-from notification.errors import EmailTakenError, LoginFailedError, SnsTypeNotOfferedError
+from notification.deps import OfferedSnsType, PasswordsDep, TokensDep, count_log_in
+from notification.errors import EmailTakenError, LoginFailedError, RateLimitedError, SnsTypeNotOfferedError
 from notification.openapi import may_raise
 from notification.schemas import AccessToken, Credentials
 from notification.use_cases.accounts import log_in, register
@@ -15,7 +15,8 @@ router = APIRouter(prefix="/api/v1/auth", tags=["auth"])
     "/register/{sns_type}",
     status_code=status.HTTP_201_CREATED,
     summary="Register",
-    openapi_extra=may_raise(SnsTypeNotOfferedError, EmailTakenError),
+    dependencies=[Depends(count_log_in)],
+    openapi_extra=may_raise(SnsTypeNotOfferedError, EmailTakenError, RateLimitedError),
 )
 async def register_account(
     sns_type: OfferedSnsType, body: Credentials, passwords: PasswordsDep, tokens: TokensDep
@@ -25,7 +26,12 @@ async def register_account(
     return tokens.issue(user.id)
 
 
-@router.post("/login/{sns_type}", summary="Log in", openapi_extra=may_raise(SnsTypeNotOfferedError, LoginFailedError))
+@router.post(
+    "/login/{sns_type}",
+    summary="Log in",
+    dependencies=[Depends(count_log_in)],
+    openapi_extra=may_raise(SnsTypeNotOfferedError, LoginFailedError, RateLimitedError),
+)
 async def log_in_to_account(
     sns_type: OfferedSnsType, body: Credentials, passwords: PasswordsDep, tokens: TokensDep
 ) -> AccessToken:
