@@ -12,6 +12,7 @@ from activerow import Database
 from activerow.errors import UniqueViolationError
 from activerow.migrations import Migrations, walk
 from activerow.migrations.folder import create_folder
+from tests import library
 from tests.backends.active import MakeDatabase
 from tests.migrations.scenarios import base_with, columns, enum_values, every_type, rules, schemas
 
@@ -165,3 +166,19 @@ async def test_an_enum_type_of_others_is_left_alone(release: Release) -> None:
     await project.rows("CREATE TYPE mood_of_somebody AS ENUM ('calm')")
 
     assert await project.before.check() == []
+
+
+async def test_models_with_mixins_come_back_as_they_went(make_database: MakeDatabase, folder: Path) -> None:
+    """Unique values of rows that are not deleted, owners, hierarchies: revisions make them, and find no difference."""
+    db = await make_database(library.Base, create=False)
+    migrations = Migrations(db, folder)
+
+    await migrations.revision("the library")
+    await migrations.upgrade()
+
+    assert await migrations.check() == []
+    first = await library.Author.create(name="Ada", email="ada@example.com")
+    with pytest.raises(UniqueViolationError):
+        await library.Author.create(name="Eve", email="ada@example.com")
+    await first.delete()
+    assert (await library.Author.create(name="Eve", email="ada@example.com")).id != first.id

@@ -5,6 +5,7 @@ from typing import Any, Final
 from alembic.runtime.plugins import Plugin
 from alembic.util import DispatchPriority
 
+from activerow import partial_index
 from activerow.migrations import checks, defaults, rendering
 from activerow.migrations.ownership import Ownership
 
@@ -22,6 +23,7 @@ def comparison(ownership: Ownership) -> dict[str, Any]:
         "render_as_batch": True,
         "render_item": rendering.render,
         "include_name": ownership.includes,
+        "include_object": partial_index.include_object,
         # Without it, the tables of schemas would be created again and again.
         "include_schemas": bool(ownership.schemas),
         "autogenerate_plugins": ["alembic.autogenerate.*", _OURS.name],

@@ -3,7 +3,7 @@
 import asyncio
 import importlib
 import importlib.util
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Final, cast
@@ -89,13 +89,18 @@ def _options(config: Config, database: Database, dialect: str) -> dict[str, Any]
     ownership = Ownership(database.metadata, context.script)
     if dialect == "postgresql":
         _compare_enums(ownership)
-    given = cast("Mapping[str, Any]", config.attributes.get(OPTIONS, {}))
-    return {
-        "target_metadata": _target(database.metadata),
-        **comparison(ownership),
-        "user_module_prefix": None,
-        **given,
-    }
+    ours = comparison(ownership)
+    given = dict(cast("Mapping[str, Any]", config.attributes.get(OPTIONS, {})))
+    if "include_object" in given:
+        given["include_object"] = _both(ours["include_object"], given["include_object"])
+    return {"target_metadata": _target(database.metadata), **ours, "user_module_prefix": None, **given}
+
+
+def _both(first: Callable[..., bool], second: Callable[..., bool]) -> Callable[..., bool]:
+    def include(*args: Any) -> bool:
+        return first(*args) and second(*args)
+
+    return include
 
 
 def _target(metadata: tuple[MetaData, ...]) -> Any:
