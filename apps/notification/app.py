@@ -16,6 +16,7 @@ from activerow.fastapi import install
 from notification import logs
 from notification.deps import Services
 from notification.errors import ApiError
+from notification.keyring import Keyring
 from notification.middleware import REQUEST_ID_HEADER, RequestLog, TrustedHosts, UnexpectedErrors
 from notification.models import db
 from notification.openapi import DocumentedAPI
@@ -37,6 +38,12 @@ ANSWERS: Final[Mapping[str, Row]] = MappingProxyType(
         "token_invalid": Row(401, 3, "Token not valid"),
         "token_expired": Row(401, 4, "Token expired"),
         "account_inactive": Row(401, 5, "Account not active"),
+        "token_wrong_audience": Row(401, 10, "Not an access token"),
+        "token_wrong_issuer": Row(401, 11, "Token of another service"),
+        "refresh_token_invalid": Row(401, 12, "Refresh token not valid"),
+        "refresh_token_expired": Row(401, 13, "Refresh token expired"),
+        "refresh_token_reused": Row(401, 14, "Refresh token used before"),
+        "password_wrong": Row(403, 10, "Wrong password"),
         "record_not_found": Row(404, 1, "Not found", "There is no such record."),
         "email_taken": Row(409, 1, "E-mail taken"),
         "unique_violation": Row(409, 2, "Already taken", "Another record has this value."),
@@ -74,8 +81,12 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     problems = Problems(ANSWERS)
     app = DocumentedAPI(title="Notification API", version="0.1.0", lifespan=_migrated)
     app.problems = problems
+    keyring = Keyring(
+        settings.jwt_secret.get_secret_value(),
+        tuple(secret.get_secret_value() for secret in settings.jwt_previous_secrets),
+    )
     app.state.services = Services(
-        Passwords(), Tokens(settings.jwt_secret.get_secret_value(), settings.access_token_minutes)
+        Passwords(), Tokens(keyring, settings.access_token_minutes, settings.refresh_token_days)
     )
     install(app, db)
     app.router.lifespan_context = _logged(app.router.lifespan_context, settings)

@@ -6,12 +6,14 @@ from typing import Annotated
 from fastapi import Depends
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.requests import HTTPConnection
+from starlette.responses import Response
 
 from notification.errors import NotAuthenticatedError
 from notification.models import SnsType, Users
 from notification.passwords import Passwords
 from notification.tokens import Tokens
-from notification.use_cases.accounts import check_offered, who_is
+from notification.use_cases.accounts import who_is
+from notification.use_cases.offers import check_offered
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,12 @@ def _tokens(services: Annotated[Services, Depends(_services)]) -> Tokens:
 
 PasswordsDep = Annotated[Passwords, Depends(_passwords)]
 TokensDep = Annotated[Tokens, Depends(_tokens)]
+
+
+def not_to_be_stored(response: Response) -> None:
+    """Tell browsers and caches to keep no copy: the answer contains tokens (RFC 6749, 5.1)."""
+    response.headers["Cache-Control"] = "no-store"
+
 
 _bearer = HTTPBearer(auto_error=False, bearerFormat="JWT", description="The access token of a log-in.")
 

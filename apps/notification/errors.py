@@ -5,8 +5,14 @@ ApiError
 ├── SnsTypeNotOfferedError
 ├── EmailTakenError
 ├── LoginFailedError
+├── PasswordWrongError
+├── RefreshTokenInvalidError
+│   ├── RefreshTokenExpiredError
+│   └── RefreshTokenReusedError
 └── NotAuthenticatedError     no token
     ├── TokenInvalidError     not one of ours, or changed on its way
+    │   ├── TokenWrongAudienceError
+    │   └── TokenWrongIssuerError
     ├── TokenExpiredError
     └── AccountInactiveError  the token's user is blocked, deleted or gone
 ```
@@ -53,6 +59,34 @@ class LoginFailedError(ApiError):
     message = "The e-mail or the password is wrong."
 
 
+class PasswordWrongError(ApiError):
+    """Who wants a new password has to know the old one, and does not."""
+
+    code = "password_wrong"
+    message = "The old password is missing or wrong."
+
+
+class RefreshTokenInvalidError(ApiError):
+    """Nobody was given this refresh token, or its session has ended."""
+
+    code = "refresh_token_invalid"
+    message = "The refresh token is not valid; log in again."
+
+
+class RefreshTokenExpiredError(RefreshTokenInvalidError):
+    """The refresh token was valid once."""
+
+    code = "refresh_token_expired"
+    message = "The refresh token has expired; log in again."
+
+
+class RefreshTokenReusedError(RefreshTokenInvalidError):
+    """The refresh token was used before: somebody has a copy of it, so its session is over for everybody."""
+
+    code = "refresh_token_reused"
+    message = "The refresh token was used before; for safety this session has ended. Log in again."
+
+
 class NotAuthenticatedError(ApiError):
     """The request carries no access token."""
 
@@ -65,6 +99,20 @@ class TokenInvalidError(NotAuthenticatedError):
 
     code = "token_invalid"
     message = "The access token is not valid; log in again."
+
+
+class TokenWrongAudienceError(TokenInvalidError):
+    """The token is one of ours, for another purpose: a refresh token, for example."""
+
+    code = "token_wrong_audience"
+    message = "This is not an access token; send the 'access_token' of a log-in."
+
+
+class TokenWrongIssuerError(TokenInvalidError):
+    """The token is signed with our secret by another service."""
+
+    code = "token_wrong_issuer"
+    message = "The access token is of another service; log in here."
 
 
 class TokenExpiredError(NotAuthenticatedError):

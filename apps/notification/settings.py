@@ -14,6 +14,7 @@ _SIGNATURE_BYTES = 32
 
 # A comma-separated setting, such as TRUSTED_HOSTS=api.example.com,localhost.
 Words = Annotated[tuple[str, ...], NoDecode]
+Secrets = Annotated[tuple[SecretStr, ...], NoDecode]
 
 
 class Settings(BaseSettings):
@@ -37,7 +38,9 @@ class Settings(BaseSettings):
     db_pool_recycle: int = Field(default=900, ge=1)
 
     jwt_secret: SecretStr = Field(default=SecretStr(DEVELOPMENT_SECRET), validate_default=True)
+    jwt_previous_secrets: Secrets = ()
     access_token_minutes: int = Field(default=30, ge=1)
+    refresh_token_days: int = Field(default=30, ge=1, le=3650)
 
     host: str = Field(default="127.0.0.1", min_length=1)
     port: int = Field(default=8000, ge=0, le=65535)
@@ -49,7 +52,7 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = "INFO"
     log_backup_count: int = Field(default=30, ge=0)
 
-    @field_validator("allowed_origins", "trusted_hosts", mode="before")
+    @field_validator("allowed_origins", "trusted_hosts", "jwt_previous_secrets", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(word.strip() for word in value.split(",") if word.strip()) if isinstance(value, str) else value
@@ -79,6 +82,14 @@ class Settings(BaseSettings):
             raise ValueError("set it to a random text; it is empty")
         if secret == DEVELOPMENT_SECRET and info.data.get("environment") == "production":
             raise ValueError("set it to a random text of your own; the default is for development only")
+        return value
+
+    @field_validator("jwt_previous_secrets")
+    @classmethod
+    def _previous_ones_of_ones_own(cls, value: tuple[SecretStr, ...], info: ValidationInfo) -> tuple[SecretStr, ...]:
+        known = any(secret.get_secret_value() == DEVELOPMENT_SECRET for secret in value)
+        if known and info.data.get("environment") == "production":
+            raise ValueError("leave out the secret for development; anyone can sign with it")
         return value
 
     @field_validator("database_url")

@@ -32,6 +32,7 @@ ORDER = [
     "logs",
     "request_context",
     "tokens",
+    "keyring",
     "passwords",
     "schemas",
     "models",

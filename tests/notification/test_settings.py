@@ -18,7 +18,9 @@ NAMES = [
     "DB_MAX_OVERFLOW",
     "DB_POOL_RECYCLE",
     "JWT_SECRET",
+    "JWT_PREVIOUS_SECRETS",
     "ACCESS_TOKEN_MINUTES",
+    "REFRESH_TOKEN_DAYS",
     "ENVIRONMENT",
     "HOST",
     "PORT",
@@ -105,6 +107,19 @@ def test_the_default_secret_is_refused_in_production(environment: str) -> None:
 
     (line,) = explain(caught.value)
     assert line.startswith("JWT_SECRET: ")
+
+
+def test_the_default_secret_is_no_previous_one_in_production() -> None:
+    """What anyone can sign with is not believed either."""
+    secrets = f"{'x' * 32},for development only: anyone can read this secret"
+
+    with pytest.raises(ValidationError) as caught:
+        PlainSettings.model_validate(
+            {"environment": "production", "jwt_secret": "y" * 32, "jwt_previous_secrets": secrets}
+        )
+
+    (line,) = explain(caught.value)
+    assert line.startswith("JWT_PREVIOUS_SECRETS: ")
 
 
 def test_a_secret_of_ones_own_is_accepted_in_production() -> None:
