@@ -16,13 +16,15 @@ from activerow.fastapi import install
 from notification import logs
 from notification.deps import Services
 from notification.errors import ApiError
+from notification.handshakes import Handshakes
 from notification.keyring import Keyring
 from notification.middleware import REQUEST_ID_HEADER, RequestLog, TrustedHosts, UnexpectedErrors
 from notification.models import db
 from notification.openapi import DocumentedAPI
 from notification.passwords import Passwords
 from notification.problems import Problems, Row
-from notification.routes import auth, service, users
+from notification.providers import configured
+from notification.routes import auth, identities, service, social, users
 from notification.schema import MIGRATIONS, configure
 from notification.settings import Settings
 from notification.tokens import Tokens
@@ -33,6 +35,12 @@ ANSWERS: Final[Mapping[str, Row]] = MappingProxyType(
     {
         "sns_type_not_offered": Row(400, 1, "Not offered yet"),
         "untrusted_host": Row(400, 2, "Unknown host", "This service does not answer for this host name."),
+        "social_login_needed": Row(400, 10, "Log in at the provider"),
+        "social_state_invalid": Row(400, 11, "Log-in not begun here"),
+        "social_login_denied": Row(400, 12, "Log-in denied"),
+        "social_code_invalid": Row(400, 13, "Code not valid"),
+        "social_email_missing": Row(400, 14, "E-mail missing"),
+        "social_email_unverified": Row(400, 15, "E-mail not verified"),
         "not_authenticated": Row(401, 1, "Not logged in"),
         "login_failed": Row(401, 2, "Log-in failed"),
         "token_invalid": Row(401, 3, "Token not valid"),
@@ -45,10 +53,15 @@ ANSWERS: Final[Mapping[str, Row]] = MappingProxyType(
         "refresh_token_reused": Row(401, 14, "Refresh token used before"),
         "password_wrong": Row(403, 10, "Wrong password"),
         "record_not_found": Row(404, 1, "Not found", "There is no such record."),
+        "identity_not_found": Row(404, 10, "Not linked"),
         "email_taken": Row(409, 1, "E-mail taken"),
         "unique_violation": Row(409, 2, "Already taken", "Another record has this value."),
         "foreign_key_violation.delete": Row(409, 3, "Still in use", "Other records still refer to it."),
         "stale_record": Row(409, 4, "Changed meanwhile", "It was changed or deleted meanwhile; read it again."),
+        "last_way_in": Row(409, 10, "Last way to log in"),
+        "identity_taken": Row(409, 11, "Linked by another user"),
+        "already_linked": Row(409, 12, "Already linked"),
+        "social_email_taken": Row(409, 13, "E-mail taken"),
         "validation_error": Row(422, 1, "Request not valid", "Some of what was sent is missing or not valid."),
         "not_null_violation": Row(422, 2, "Value missing", "A required value is missing."),
         "check_violation": Row(422, 3, "Value not allowed", "A value is not allowed."),
@@ -66,6 +79,8 @@ ANSWERS: Final[Mapping[str, Row]] = MappingProxyType(
         "database_error.commit": Row(500, 1, "Saving failed", "It could not be saved."),
         "commit_unknown": Row(500, 4, "Outcome unknown", "It may have been saved; look before you repeat it."),
         "activerow_error": Row(500, 5, "Internal error", "Something went wrong on our side."),
+        "provider_failed": Row(502, 1, "Provider failed"),
+        "provider_unavailable": Row(503, 10, "Provider not available"),
         "unavailable": Row(503, 1, "Database not available", "The service is not available now."),
         "pool_exhausted": Row(503, 2, "Too busy", "The service is too busy; try again.", retry_after=1),
         "transient_error": Row(503, 3, "Try again", "The request collided with another; try again.", retry_after=1),
@@ -86,11 +101,14 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         tuple(secret.get_secret_value() for secret in settings.jwt_previous_secrets),
     )
     app.state.services = Services(
-        Passwords(), Tokens(keyring, settings.access_token_minutes, settings.refresh_token_days)
+        Passwords(),
+        Tokens(keyring, settings.access_token_minutes, settings.refresh_token_days),
+        Handshakes(keyring),
+        configured(settings),
     )
     install(app, db)
     app.router.lifespan_context = _logged(app.router.lifespan_context, settings)
-    for router in (service.router, auth.router, users.router):
+    for router in (service.router, auth.router, social.router, users.router, identities.router):
         app.include_router(router)
     _answer_errors(app, problems)
     _surround(app, problems, settings)

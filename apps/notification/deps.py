@@ -5,15 +5,17 @@ from typing import Annotated
 
 from fastapi import Depends
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
-from starlette.requests import HTTPConnection
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 
 from notification.errors import NotAuthenticatedError
+from notification.handshakes import LIFETIME, Handshakes
 from notification.models import SnsType, Users
 from notification.passwords import Passwords
+from notification.providers import Provider, Providers
 from notification.tokens import Tokens
 from notification.use_cases.accounts import who_is
-from notification.use_cases.offers import check_offered
+from notification.use_cases.offers import check_by_password
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +24,8 @@ class Services:
 
     passwords: Passwords
     tokens: Tokens
+    handshakes: Handshakes
+    providers: Providers
 
 
 def _services(connection: HTTPConnection) -> Services:
@@ -37,8 +41,22 @@ def _tokens(services: Annotated[Services, Depends(_services)]) -> Tokens:
     return services.tokens
 
 
+def _handshakes(services: Annotated[Services, Depends(_services)]) -> Handshakes:
+    return services.handshakes
+
+
+def _providers(services: Annotated[Services, Depends(_services)]) -> Providers:
+    return services.providers
+
+
+def _provider(provider: SnsType, providers: Annotated[Providers, Depends(_providers)]) -> Provider:
+    return providers.of(provider)
+
+
 PasswordsDep = Annotated[Passwords, Depends(_passwords)]
 TokensDep = Annotated[Tokens, Depends(_tokens)]
+HandshakesDep = Annotated[Handshakes, Depends(_handshakes)]
+ProviderDep = Annotated[Provider, Depends(_provider)]
 
 
 def not_to_be_stored(response: Response) -> None:
@@ -60,8 +78,39 @@ async def _current_user(
 CurrentUser = Annotated[Users, Depends(_current_user)]
 
 
-def _offered(sns_type: SnsType) -> SnsType:
-    check_offered(sns_type)
+class HandshakeCookie:
+    """The cookie in which a browser keeps the handshake of its social log-in."""
+
+    _NAME = "social_handshake"
+    _PATH = "/api/v1/auth"
+
+    def __init__(self, request: Request, response: Response, provider: ProviderDep) -> None:
+        self._response = response
+        self._secure = provider.redirect_url.startswith("https:")
+        self.value = request.cookies.get(self._NAME)
+
+    def keep(self, sealed: str) -> None:
+        """Let the browser keep this handshake; no script can read it, no other site's form sends it along."""
+        self._response.set_cookie(
+            self._NAME,
+            sealed,
+            max_age=int(LIFETIME.total_seconds()),
+            path=self._PATH,
+            secure=self._secure,
+            httponly=True,
+            samesite="lax",
+        )
+
+    def forget(self) -> None:
+        """Let the browser forget it."""
+        self._response.delete_cookie(self._NAME, path=self._PATH, secure=self._secure, httponly=True, samesite="lax")
+
+
+HandshakeCookieDep = Annotated[HandshakeCookie, Depends(HandshakeCookie)]
+
+
+def _offered(sns_type: SnsType, providers: Annotated[Providers, Depends(_providers)]) -> SnsType:
+    check_by_password(sns_type, providers)
     return sns_type
 
 

@@ -42,6 +42,18 @@ class Settings(BaseSettings):
     access_token_minutes: int = Field(default=30, ge=1)
     refresh_token_days: int = Field(default=30, ge=1, le=3650)
 
+    google_client_id: str = ""
+    google_client_secret: SecretStr = Field(default=SecretStr(""), validate_default=True)
+    google_url: str = ""
+    kakao_client_id: str = ""
+    kakao_client_secret: SecretStr = SecretStr("")
+    kakao_url: str = ""
+    facebook_client_id: str = ""
+    facebook_client_secret: SecretStr = Field(default=SecretStr(""), validate_default=True)
+    facebook_url: str = ""
+    social_redirect_url: str = "http://127.0.0.1:8000/api/v1/auth/{provider}/callback"
+    social_timeout: float = Field(default=5, gt=0, le=60)
+
     host: str = Field(default="127.0.0.1", min_length=1)
     port: int = Field(default=8000, ge=0, le=65535)
     reload: bool = False
@@ -90,6 +102,23 @@ class Settings(BaseSettings):
         known = any(secret.get_secret_value() == DEVELOPMENT_SECRET for secret in value)
         if known and info.data.get("environment") == "production":
             raise ValueError("leave out the secret for development; anyone can sign with it")
+        return value
+
+    @field_validator("google_client_secret", "facebook_client_secret")
+    @classmethod
+    def _secret_of_the_client(cls, value: SecretStr, info: ValidationInfo) -> SecretStr:
+        client_id = str(info.field_name).replace("_secret", "_id")
+        if info.data.get(client_id) and not value.get_secret_value():
+            raise ValueError(f"set it as well; {client_id.upper()} is set")
+        return value
+
+    @field_validator("google_url", "kakao_url", "facebook_url", "social_redirect_url")
+    @classmethod
+    def _web_address(cls, value: str, info: ValidationInfo) -> str:
+        if not value and info.field_name != "social_redirect_url":
+            return value
+        if not value.startswith(("https://", "http://")):
+            raise ValueError("not an address that begins with https:// or http://")
         return value
 
     @field_validator("database_url")

@@ -15,6 +15,16 @@ ROUTES = {
     "/health": {"get": {200, 400, 500}},
     "/api/v1/auth/register/{sns_type}": {"post": {201, 400, 409, 422, 500, 503}},
     "/api/v1/auth/login/{sns_type}": {"post": {200, 400, 401, 422, 500, 503}},
+    "/api/v1/auth/{provider}/authorize": {"get": {200, 400, 422, 500, 503}},
+    "/api/v1/auth/{provider}/callback": {
+        "get": {200, 400, 401, 409, 422, 500, 502, 503},
+        "post": {200, 400, 401, 409, 422, 500, 502, 503},
+    },
+    "/api/v1/users/me/identities": {"get": {200, 400, 401, 500, 503}},
+    "/api/v1/users/me/identities/{provider}": {
+        "delete": {204, 400, 401, 404, 409, 422, 500, 503},
+        "post": {200, 400, 401, 403, 422, 500, 503},
+    },
     "/api/v1/auth/refresh": {"post": {200, 400, 401, 422, 500, 503}},
     "/api/v1/auth/logout": {"post": {204, 400, 422, 500, 503}},
     "/api/v1/users/me/password": {"put": {200, 400, 401, 403, 422, 500, 503}},

@@ -17,7 +17,7 @@ from notification.openapi import may_raise
 from notification.schemas import PasswordChange, TokenPair, UserChange, UserMe
 from notification.use_cases.accounts import change_password
 
-_NEEDS_USER = (
+NEEDS_USER = (
     NotAuthenticatedError,
     TokenInvalidError,
     TokenWrongAudienceError,
@@ -29,7 +29,7 @@ _NEEDS_USER = (
 router = APIRouter(prefix="/api/v1/users", tags=["users"])
 
 
-@router.get("/me", summary="Read yourself", openapi_extra=may_raise(*_NEEDS_USER))
+@router.get("/me", summary="Read yourself", openapi_extra=may_raise(*NEEDS_USER))
 async def read_me(user: CurrentUser) -> UserMe:
     """The user whom the access token names."""
     return UserMe.model_validate(user)
@@ -38,7 +38,7 @@ async def read_me(user: CurrentUser) -> UserMe:
 @router.patch(
     "/me",
     summary="Change yourself",
-    openapi_extra=may_raise(*_NEEDS_USER, UniqueViolationError, StaleRecordError, InvalidDataError),
+    openapi_extra=may_raise(*NEEDS_USER, UniqueViolationError, StaleRecordError, InvalidDataError),
 )
 async def change_me(user: CurrentUser, body: UserChange) -> UserMe:
     """Change what is sent; equal values are no change."""
@@ -50,7 +50,7 @@ async def change_me(user: CurrentUser, body: UserChange) -> UserMe:
     "/me",
     status_code=status.HTTP_204_NO_CONTENT,
     summary="Delete yourself",
-    openapi_extra=may_raise(*_NEEDS_USER, StaleRecordError),
+    openapi_extra=may_raise(*NEEDS_USER, StaleRecordError),
 )
 async def delete_me(user: CurrentUser) -> None:
     """Delete the account with everything that belongs to it; the database takes the rest along."""
@@ -61,7 +61,7 @@ async def delete_me(user: CurrentUser) -> None:
     "/me/password",
     summary="Change the password",
     dependencies=[Depends(not_to_be_stored)],
-    openapi_extra=may_raise(*_NEEDS_USER, PasswordWrongError),
+    openapi_extra=may_raise(*NEEDS_USER, PasswordWrongError),
 )
 async def change_my_password(
     user: CurrentUser, body: PasswordChange, passwords: PasswordsDep, tokens: TokensDep
