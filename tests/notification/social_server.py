@@ -25,7 +25,7 @@ def answer(status: int, body: Any) -> Answer:
     return status, json.dumps(body).encode()
 
 
-def google_user(subject: str = "g-1", email: str = "ada@example.com", **changes: Any) -> dict[str, Any]:
+def google_user(subject: str = "g-1", email: object = "ada@example.com", **changes: Any) -> dict[str, Any]:
     """What Google says about a user."""
     return {"sub": subject, "email": email, "email_verified": True, "name": "Ada Lovelace"} | changes
 
@@ -53,8 +53,8 @@ class SocialServer:
     url: str
     user: dict[str, Any] = field(default_factory=google_user)
     denies: bool = False
-    token_answer: Callable[[], Answer] | None = None
-    profile_answer: Callable[[], Answer] | None = None
+    token_answer: Answer | None = None
+    profile_answer: Answer | Callable[[], Answer] | None = None
     calls: int = 0
     codes: dict[str, dict[str, str]] = field(default_factory=dict[str, dict[str, str]])
     tokens: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
@@ -73,7 +73,7 @@ class SocialServer:
     def token(self, form: dict[str, str], *, facebook: bool) -> Answer:
         """A token for a code, once, for the client that asked and can prove it."""
         if self.token_answer:
-            return self.token_answer()
+            return self.token_answer
         if (form.get("client_id"), form.get("client_secret")) != (CLIENT_ID, CLIENT_SECRET):
             return answer(401, {"error": "invalid_client"})
         asked = self.codes.pop(form.get("code", ""), None)
@@ -89,7 +89,7 @@ class SocialServer:
     def profile(self, authorization: str) -> Answer:
         """The user of a token."""
         if self.profile_answer:
-            return self.profile_answer()
+            return self.profile_answer() if callable(self.profile_answer) else self.profile_answer
         user = self.tokens.get(authorization.removeprefix("Bearer "))
         return answer(200, user) if user else answer(401, {"error": "invalid_token"})
 
@@ -134,9 +134,12 @@ class _Handler(BaseHTTPRequestHandler):
 @contextmanager
 def social_server() -> Generator[SocialServer]:
     """A provider that runs meanwhile."""
-    handler = type("Handler", (_Handler,), {})
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        social = handler.social = SocialServer(f"http://127.0.0.1:{server.server_port}")
+
+    class Handler(_Handler):
+        pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        social = Handler.social = SocialServer(f"http://127.0.0.1:{server.server_port}")
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         try:
