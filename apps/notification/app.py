@@ -19,6 +19,8 @@ from notification.body_limit import BodyLimit
 from notification.client_address import ClientAddress
 from notification.deps import Services
 from notification.errors import ApiError
+from notification.handshakes import Handshakes
+from notification.keyring import Keyring
 from notification.known_keys import KnownKeys
 from notification.middleware import REQUEST_ID_HEADER, RequestLog, TrustedHosts, UnexpectedErrors
 from notification.models import db
@@ -26,8 +28,9 @@ from notification.networks import network_of
 from notification.openapi import DocumentedAPI
 from notification.passwords import Passwords
 from notification.problems import Problems, Row
+from notification.providers import configured
 from notification.rates import Rates
-from notification.routes import api_keys, auth, caller, service, users
+from notification.routes import api_keys, auth, caller, identities, service, social, users
 from notification.schema import MIGRATIONS, configure
 from notification.security_headers import SecurityHeaders
 from notification.settings import Settings
@@ -44,6 +47,12 @@ ANSWERS: Final[Mapping[str, Row]] = MappingProxyType(
     {
         "sns_type_not_offered": Row(400, 1, "Not offered yet"),
         "untrusted_host": Row(400, 2, "Unknown host", "This service does not answer for this host name."),
+        "social_login_needed": Row(400, 10, "Log in at the provider"),
+        "social_state_invalid": Row(400, 11, "Log-in not begun here"),
+        "social_login_denied": Row(400, 12, "Log-in denied"),
+        "social_code_invalid": Row(400, 13, "Code not valid"),
+        "social_email_missing": Row(400, 14, "E-mail missing"),
+        "social_email_unverified": Row(400, 15, "E-mail not verified"),
         "signature_missing": Row(400, 20, "Not signed"),
         "parameter_repeated": Row(400, 21, "Parameter repeated"),
         "timestamp_malformed": Row(400, 22, "Timestamp not valid"),
@@ -53,15 +62,26 @@ ANSWERS: Final[Mapping[str, Row]] = MappingProxyType(
         "token_invalid": Row(401, 3, "Token not valid"),
         "token_expired": Row(401, 4, "Token expired"),
         "account_inactive": Row(401, 5, "Account not active"),
+        "token_wrong_audience": Row(401, 10, "Not an access token"),
+        "token_wrong_issuer": Row(401, 11, "Token of another service"),
+        "refresh_token_invalid": Row(401, 12, "Refresh token not valid"),
+        "refresh_token_expired": Row(401, 13, "Refresh token expired"),
+        "refresh_token_reused": Row(401, 14, "Refresh token used before"),
+        "password_wrong": Row(403, 10, "Wrong password"),
         "signature_invalid": Row(401, 20, "Not accepted", challenge=SIGNED_CALL),
         "signature_expired": Row(401, 21, "Signature expired", challenge=SIGNED_CALL),
         "signature_used": Row(401, 22, "Signature used", challenge=SIGNED_CALL),
         "body_changed": Row(401, 23, "Body changed", challenge=SIGNED_CALL),
         "record_not_found": Row(404, 1, "Not found", "There is no such record."),
+        "identity_not_found": Row(404, 10, "Not linked"),
         "email_taken": Row(409, 1, "E-mail taken"),
         "unique_violation": Row(409, 2, "Already taken", "Another record has this value."),
         "foreign_key_violation.delete": Row(409, 3, "Still in use", "Other records still refer to it."),
         "stale_record": Row(409, 4, "Changed meanwhile", "It was changed or deleted meanwhile; read it again."),
+        "last_way_in": Row(409, 10, "Last way to log in"),
+        "identity_taken": Row(409, 11, "Linked by another user"),
+        "already_linked": Row(409, 12, "Already linked"),
+        "social_email_taken": Row(409, 13, "E-mail taken"),
         "too_many_keys": Row(409, 20, "Too many keys"),
         "too_many_addresses": Row(409, 21, "Too many networks"),
         "body_too_large": Row(413, 1, "Body too large"),
@@ -83,6 +103,8 @@ ANSWERS: Final[Mapping[str, Row]] = MappingProxyType(
         "database_error.commit": Row(500, 1, "Saving failed", "It could not be saved."),
         "commit_unknown": Row(500, 4, "Outcome unknown", "It may have been saved; look before you repeat it."),
         "activerow_error": Row(500, 5, "Internal error", "Something went wrong on our side."),
+        "provider_failed": Row(502, 1, "Provider failed"),
+        "provider_unavailable": Row(503, 10, "Provider not available"),
         "unavailable": Row(503, 1, "Database not available", "The service is not available now."),
         "pool_exhausted": Row(503, 2, "Too busy", "The service is too busy; try again.", retry_after=1),
         "transient_error": Row(503, 3, "Try again", "The request collided with another; try again.", retry_after=1),
@@ -107,7 +129,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.services = services
     install(app, db)
     app.router.lifespan_context = _logged(app.router.lifespan_context, settings)
-    for router in (service.router, auth.router, users.router, api_keys.router, caller.router):
+    for router in (
+        *(service.router, auth.router, social.router, users.router),
+        *(identities.router, api_keys.router, caller.router),
+    ):
         app.include_router(router)
     _answer_errors(app, problems)
     _surround(app, problems, settings, services)
@@ -115,12 +140,18 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
 
 def _services(settings: Settings) -> Services:
+    keyring = Keyring(
+        settings.jwt_secret.get_secret_value(),
+        tuple(secret.get_secret_value() for secret in settings.jwt_previous_secrets),
+    )
     return Services(
-        Passwords(),
-        Tokens(settings.jwt_secret.get_secret_value(), settings.access_token_minutes),
-        Vault(settings.passphrases),
-        KnownKeys(),
-        Rates(
+        passwords=Passwords(),
+        tokens=Tokens(keyring, settings.access_token_minutes, settings.refresh_token_days),
+        handshakes=Handshakes(keyring),
+        providers=configured(settings),
+        vault=Vault(settings.passphrases),
+        known_keys=KnownKeys(),
+        rates=Rates(
             login=settings.login_rate,
             service=settings.service_rate,
             redis_url=settings.redis_url.get_secret_value(),

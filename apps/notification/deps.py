@@ -5,17 +5,21 @@ from typing import Annotated
 
 from fastapi import Depends, Security
 from fastapi.security import APIKeyHeader, APIKeyQuery, HTTPAuthorizationCredentials, HTTPBearer
-from starlette.requests import HTTPConnection
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import Response
 
 from notification.access import admitted_key, admitted_user
 from notification.errors import NotAuthenticatedError, SignatureMissingError
+from notification.handshakes import LIFETIME, Handshakes
 from notification.known_keys import KnownKey, KnownKeys
 from notification.models import SnsType, Users
 from notification.passwords import Passwords
+from notification.providers import Provider, Providers
 from notification.rates import Rates
 from notification.schemas import Credentials
 from notification.tokens import Tokens
-from notification.use_cases.accounts import check_offered, who_is
+from notification.use_cases.accounts import who_is
+from notification.use_cases.offers import check_by_password
 from notification.vault import Vault
 
 
@@ -28,6 +32,8 @@ class Services:
     vault: Vault
     known_keys: KnownKeys
     rates: Rates
+    handshakes: Handshakes
+    providers: Providers
 
 
 def _services(connection: HTTPConnection) -> Services:
@@ -51,10 +57,30 @@ def _known_keys(services: Annotated[Services, Depends(_services)]) -> KnownKeys:
     return services.known_keys
 
 
+def _handshakes(services: Annotated[Services, Depends(_services)]) -> Handshakes:
+    return services.handshakes
+
+
+def _providers(services: Annotated[Services, Depends(_services)]) -> Providers:
+    return services.providers
+
+
+def _provider(provider: SnsType, providers: Annotated[Providers, Depends(_providers)]) -> Provider:
+    return providers.of(provider)
+
+
 PasswordsDep = Annotated[Passwords, Depends(_passwords)]
 TokensDep = Annotated[Tokens, Depends(_tokens)]
 VaultDep = Annotated[Vault, Depends(_vault)]
 KnownKeysDep = Annotated[KnownKeys, Depends(_known_keys)]
+HandshakesDep = Annotated[Handshakes, Depends(_handshakes)]
+ProviderDep = Annotated[Provider, Depends(_provider)]
+
+
+def not_to_be_stored(response: Response) -> None:
+    """Tell browsers and caches to keep no copy: the answer contains tokens (RFC 6749, 5.1)."""
+    response.headers["Cache-Control"] = "no-store"
+
 
 _bearer = HTTPBearer(auto_error=False, bearerFormat="JWT", description="The access token of a log-in.")
 
@@ -103,8 +129,39 @@ async def count_log_in(body: Credentials, services: Annotated[Services, Depends(
     await services.rates.count_log_in_to(body.email)
 
 
-def _offered(sns_type: SnsType) -> SnsType:
-    check_offered(sns_type)
+class HandshakeCookie:
+    """The cookie in which a browser keeps the handshake of its social log-in."""
+
+    _NAME = "social_handshake"
+    _PATH = "/api/v1/auth"
+
+    def __init__(self, request: Request, response: Response, provider: ProviderDep) -> None:
+        self._response = response
+        self._secure = provider.redirect_url.startswith("https:")
+        self.value = request.cookies.get(self._NAME)
+
+    def keep(self, sealed: str) -> None:
+        """Let the browser keep this handshake; no script can read it, no other site's form sends it along."""
+        self._response.set_cookie(
+            self._NAME,
+            sealed,
+            max_age=int(LIFETIME.total_seconds()),
+            path=self._PATH,
+            secure=self._secure,
+            httponly=True,
+            samesite="lax",
+        )
+
+    def forget(self) -> None:
+        """Let the browser forget it."""
+        self._response.delete_cookie(self._NAME, path=self._PATH, secure=self._secure, httponly=True, samesite="lax")
+
+
+HandshakeCookieDep = Annotated[HandshakeCookie, Depends(HandshakeCookie)]
+
+
+def _offered(sns_type: SnsType, providers: Annotated[Providers, Depends(_providers)]) -> SnsType:
+    check_by_password(sns_type, providers)
     return sns_type
 
 

@@ -30,7 +30,7 @@ _db_log = logging.getLogger("notification.db")
 
 _DATABASE_LOGGERS: Final = ("notification.db", "activerow", "sqlalchemy")
 _EMAIL: Final = re.compile(r"([^\s\"<>()\[\],;:@\\/])[^\s\"<>()\[\],;:@\\/]*@([\w-]+(?:\.[\w-]+)+)")
-_TOKEN: Final = re.compile(r"eyJ[\w-]+\.[\w-]+\.[\w-]*")
+_TOKEN: Final = re.compile(r"eyJ[\w-]+\.[\w-]+\.[\w-]*|\brefresh_[\w-]{20,}")
 _TRACE_LENGTH: Final = 20
 
 # --- what is said -----------------------------------------------------------------------------------------------------

@@ -81,6 +81,8 @@ class Problems:
         problem = self.document(error.code, message=error.message, detail=error.detail)
         if isinstance(error.__cause__, DatabaseError):
             log_database_error(error.__cause__, problem.status)
+        if problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            note(error)
         return self.response(problem, retry_after=error.retry_after)
 
     async def on_activerow_error(self, _: Request, error: Exception) -> Response:

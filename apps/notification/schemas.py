@@ -44,6 +44,28 @@ class AccessToken(BaseModel):
     expires_in: int = Field(description="Seconds until the token expires.")
 
 
+class TokenPair(AccessToken):
+    """What a log-in gives: a token for requests, and one that gets the next two when that expires."""
+
+    refresh_token: str = Field(description="For `POST /api/v1/auth/refresh`, once. Keep it as secret as a password.")
+    refresh_expires_in: int = Field(description="Seconds until the refresh token expires.")
+
+
+class RefreshRequest(BaseModel):
+    """A refresh token, to be used up or to be logged out."""
+
+    refresh_token: Annotated[SecretStr, Field(min_length=1, max_length=200), AfterValidator(_whole_text)]
+
+
+class PasswordChange(BaseModel):
+    """The password from now on, and the one until now where there is one."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    old_pw: Password | None = None
+    new_pw: Password
+
+
 class UserMe(BaseModel):
     """A user, as that user sees it."""
 

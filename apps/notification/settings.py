@@ -17,6 +17,7 @@ _SIGNATURE_BYTES = 32
 
 # A comma-separated setting, such as TRUSTED_HOSTS=api.example.com,localhost.
 Words = Annotated[tuple[str, ...], NoDecode]
+Secrets = Annotated[tuple[SecretStr, ...], NoDecode]
 
 
 class Settings(BaseSettings):
@@ -40,7 +41,21 @@ class Settings(BaseSettings):
     db_pool_recycle: int = Field(default=900, ge=1)
 
     jwt_secret: SecretStr = Field(default=SecretStr(DEVELOPMENT_SECRET), validate_default=True)
+    jwt_previous_secrets: Secrets = ()
     access_token_minutes: int = Field(default=30, ge=1)
+    refresh_token_days: int = Field(default=30, ge=1, le=3650)
+
+    google_client_id: str = ""
+    google_client_secret: SecretStr = Field(default=SecretStr(""), validate_default=True)
+    google_url: str = ""
+    kakao_client_id: str = ""
+    kakao_client_secret: SecretStr = SecretStr("")
+    kakao_url: str = ""
+    facebook_client_id: str = ""
+    facebook_client_secret: SecretStr = Field(default=SecretStr(""), validate_default=True)
+    facebook_url: str = ""
+    social_redirect_url: str = "http://127.0.0.1:8000/api/v1/auth/{provider}/callback"
+    social_timeout: float = Field(default=5, gt=0, le=60)
 
     encryption_key: SecretStr = SecretStr("")
     encryption_previous_keys: SecretStr = SecretStr("")
@@ -61,7 +76,7 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = "INFO"
     log_backup_count: int = Field(default=30, ge=0)
 
-    @field_validator("allowed_origins", "trusted_hosts", "trusted_proxies", mode="before")
+    @field_validator("allowed_origins", "trusted_hosts", "trusted_proxies", "jwt_previous_secrets", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(word.strip() for word in value.split(",") if word.strip()) if isinstance(value, str) else value
@@ -110,6 +125,31 @@ class Settings(BaseSettings):
             raise ValueError("set it to a random text; it is empty")
         if secret == DEVELOPMENT_SECRET and info.data.get("environment") == "production":
             raise ValueError("set it to a random text of your own; the default is for development only")
+        return value
+
+    @field_validator("jwt_previous_secrets")
+    @classmethod
+    def _previous_ones_of_ones_own(cls, value: tuple[SecretStr, ...], info: ValidationInfo) -> tuple[SecretStr, ...]:
+        known = any(secret.get_secret_value() == DEVELOPMENT_SECRET for secret in value)
+        if known and info.data.get("environment") == "production":
+            raise ValueError("leave out the secret for development; anyone can sign with it")
+        return value
+
+    @field_validator("google_client_secret", "facebook_client_secret")
+    @classmethod
+    def _secret_of_the_client(cls, value: SecretStr, info: ValidationInfo) -> SecretStr:
+        client_id = str(info.field_name).replace("_secret", "_id")
+        if info.data.get(client_id) and not value.get_secret_value():
+            raise ValueError(f"set it as well; {client_id.upper()} is set")
+        return value
+
+    @field_validator("google_url", "kakao_url", "facebook_url", "social_redirect_url")
+    @classmethod
+    def _web_address(cls, value: str, info: ValidationInfo) -> str:
+        if not value and info.field_name != "social_redirect_url":
+            return value
+        if not value.startswith(("https://", "http://")):
+            raise ValueError("not an address that begins with https:// or http://")
         return value
 
     @field_validator("database_url")

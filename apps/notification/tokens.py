@@ -1,59 +1,59 @@
-"""Access tokens: signed statements of who the caller is, valid for a while."""
+"""What a log-in gives: an access token that says who the caller is, and a refresh token that gets the next one."""
 
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from typing import Any
+import hashlib
+import secrets
+from dataclasses import dataclass
+from datetime import timedelta
 
-import jwt
-
-from notification.errors import TokenExpiredError, TokenInvalidError
+from notification.errors import TokenInvalidError, TokenWrongAudienceError
+from notification.keyring import Keyring
 from notification.schemas import AccessToken
 
-_ALGORITHM = "HS256"  # pinned: what a token says about its own algorithm is not asked
-_ISSUER = "notification-api"
 _AUDIENCE = "notification-api:access"
-_CLAIMS = ("sub", "iss", "aud", "iat", "exp")
+# Shows what it is wherever it turns up: in a log, in a repository, in the wrong header.
+REFRESH_PREFIX = "refresh_"
 
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """Makes and reads access tokens with the service's secret."""
+    """Makes access and refresh tokens, and reads access tokens."""
 
-    secret: str = field(repr=False)
+    keyring: Keyring
     minutes: int
+    refresh_days: int = 30
 
     def issue(self, user_id: int) -> AccessToken:
         """A token that names this user until it expires."""
-        now, lifetime = datetime.now(UTC), timedelta(minutes=self.minutes)
-        claims: dict[str, Any] = {
-            "sub": str(user_id),
-            "iss": _ISSUER,
-            "aud": _AUDIENCE,
-            "iat": now,
-            "exp": now + lifetime,
-        }
-        # PyJWT names the types of a package that is needed for other algorithms only.
-        signed = jwt.encode(claims, self.secret, algorithm=_ALGORITHM)  # pyright: ignore[reportUnknownMemberType]
+        lifetime = timedelta(minutes=self.minutes)
+        signed = self.keyring.sign(_AUDIENCE, lifetime, {"sub": str(user_id)})
         return AccessToken(access_token=signed, expires_in=int(lifetime.total_seconds()))
 
     def user_id(self, token: str) -> int:
-        """The user whom the token names.
+        """The user whom an access token names.
 
         Raises:
             TokenExpiredError: It is ours, and too old.
-            TokenInvalidError: It is not ours, for another purpose, or was changed.
+            TokenWrongAudienceError: It is ours, and for another purpose; a refresh token, for example.
+            TokenInvalidError: It is not ours, or was changed.
         """
+        if token.startswith(REFRESH_PREFIX):
+            raise TokenWrongAudienceError
         try:
-            claims = jwt.decode(  # pyright: ignore[reportUnknownMemberType]  # as above
-                token,
-                self.secret,
-                algorithms=[_ALGORITHM],
-                issuer=_ISSUER,
-                audience=_AUDIENCE,
-                options={"require": list(_CLAIMS)},
-            )
-            return int(claims["sub"])
-        except jwt.ExpiredSignatureError as error:
-            raise TokenExpiredError from error
-        except (jwt.InvalidTokenError, ValueError) as error:
+            return int(self.keyring.read(token, _AUDIENCE)["sub"])
+        except (KeyError, ValueError) as error:
             raise TokenInvalidError from error
+
+    @property
+    def refresh_lifetime(self) -> timedelta:
+        """How long a refresh token may be used."""
+        return timedelta(days=self.refresh_days)
+
+
+def new_refresh_token() -> str:
+    """A refresh token that nobody can guess: 256 random bits, so that a plain digest of it can be stored."""
+    return REFRESH_PREFIX + secrets.token_urlsafe(32)
+
+
+def digest_of(token: str) -> str:
+    """What is stored of a refresh token: its SHA-256, in hexadecimal."""
+    return hashlib.sha256(token.encode()).hexdigest()

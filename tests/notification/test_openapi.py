@@ -15,7 +15,21 @@ ROUTES = {
     "/health": {"get": {200, 400, 500}},
     "/api/v1/auth/register/{sns_type}": {"post": {201, 400, 409, 422, 429, 500, 503}},
     "/api/v1/auth/login/{sns_type}": {"post": {200, 400, 401, 422, 429, 500, 503}},
+    "/api/v1/auth/{provider}/authorize": {"get": {200, 400, 422, 500, 503}},
+    "/api/v1/auth/{provider}/callback": {
+        "get": {200, 400, 401, 409, 422, 500, 502, 503},
+        "post": {200, 400, 401, 409, 422, 500, 502, 503},
+    },
+    "/api/v1/users/me/identities": {"get": {200, 400, 401, 500, 503}},
+    "/api/v1/users/me/identities/{provider}": {
+        "delete": {204, 400, 401, 404, 409, 422, 500, 503},
+        "post": {200, 400, 401, 403, 422, 500, 503},
+    },
+    "/api/v1/auth/refresh": {"post": {200, 400, 401, 422, 500, 503}},
+    "/api/v1/auth/logout": {"post": {204, 400, 422, 500, 503}},
+    "/api/v1/users/me/password": {"put": {200, 400, 401, 403, 422, 500, 503}},
     "/api/v1/users/me": {
+        "delete": {204, 400, 401, 409, 500, 503},
         "get": {200, 400, 401, 500, 503},
         "patch": {200, 400, 401, 409, 422, 500, 503},
     },
@@ -83,7 +97,7 @@ def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
         response["content"]["application/problem+json"]["schema"] == {"$ref": "#/components/schemas/Problem"}
         for _, response in _problems(document)
     )
-    assert {"Problem", "Fault", "UserMe", "UserChange", "AccessToken", "Credentials", "Health"} <= set(schemas)
+    assert {"Problem", "Fault", "UserMe", "UserChange", "TokenPair", "Credentials", "Health"} <= set(schemas)
     assert "HTTPValidationError" not in schemas
 
 
@@ -96,7 +110,7 @@ def test_the_users_need_a_token(document: dict[str, Any]) -> None:
         if operation.get("security")
     }
 
-    assert secured == {path for path in ROUTES if path.startswith(("/api/v1/users/", "/api/v1/services"))}
+    assert secured == {path for path in document["paths"] if path.startswith(("/api/v1/users/me", "/api/v1/services"))}
 
 
 async def test_the_page_is_served(client: httpx.AsyncClient) -> None:

@@ -18,9 +18,22 @@ NAMES = [
     "DB_MAX_OVERFLOW",
     "DB_POOL_RECYCLE",
     "JWT_SECRET",
+    "JWT_PREVIOUS_SECRETS",
     "ACCESS_TOKEN_MINUTES",
     "ENCRYPTION_KEY",
     "ENCRYPTION_PREVIOUS_KEYS",
+    "REFRESH_TOKEN_DAYS",
+    "GOOGLE_CLIENT_ID",
+    "GOOGLE_CLIENT_SECRET",
+    "GOOGLE_URL",
+    "KAKAO_CLIENT_ID",
+    "KAKAO_CLIENT_SECRET",
+    "KAKAO_URL",
+    "FACEBOOK_CLIENT_ID",
+    "FACEBOOK_CLIENT_SECRET",
+    "FACEBOOK_URL",
+    "SOCIAL_REDIRECT_URL",
+    "SOCIAL_TIMEOUT",
     "ENVIRONMENT",
     "HOST",
     "PORT",
@@ -114,6 +127,29 @@ def test_the_default_secret_is_refused_in_production(environment: str) -> None:
     assert line.startswith("JWT_SECRET: ")
 
 
+def test_the_default_secret_is_no_previous_one_in_production() -> None:
+    """What anyone can sign with is not believed either."""
+    secrets = f"{'x' * 32},for development only: anyone can read this secret"
+
+    with pytest.raises(ValidationError) as caught:
+        PlainSettings.model_validate(
+            {"environment": "production", "jwt_secret": "y" * 32, "jwt_previous_secrets": secrets}
+        )
+
+    (line,) = explain(caught.value)
+    assert line.startswith("JWT_PREVIOUS_SECRETS: ")
+
+
+@pytest.mark.parametrize("name", ["google", "facebook"])
+def test_a_client_needs_its_secret(name: str) -> None:
+    """Half of a provider's settings is told at the start, not to the first user."""
+    with pytest.raises(ValidationError) as caught:
+        PlainSettings.model_validate({f"{name}_client_id": "ours"})
+
+    (line,) = explain(caught.value)
+    assert line.startswith(f"{name.upper()}_CLIENT_SECRET: ")
+
+
 def test_a_secret_of_ones_own_is_accepted_in_production() -> None:
     """What is refused is the default, not production."""
     settings = PlainSettings.model_validate({"environment": "production", "jwt_secret": "x" * 32})
@@ -133,6 +169,10 @@ def test_a_secret_of_ones_own_is_accepted_in_production() -> None:
         ("LOG_LEVEL", "SHOUT"),
         ("TRUSTED_HOSTS", "a*b.example.com"),
         ("DB_POOL_SIZE", "0"),
+        ("GOOGLE_URL", "secret database"),
+        ("SOCIAL_REDIRECT_URL", ""),
+        ("SOCIAL_REDIRECT_URL", "javascript:alert(1)"),
+        ("SOCIAL_TIMEOUT", "0"),
     ],
 )
 def test_a_wrong_setting_is_one_line_without_its_value(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:

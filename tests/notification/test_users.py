@@ -1,5 +1,6 @@
 """Users and their own data."""
 
+import asyncio
 import json
 from datetime import UTC, datetime, timedelta
 
@@ -7,7 +8,19 @@ import httpx
 import jwt
 import pytest
 
-from notification.models import Users
+from notification.models import (
+    Admins,
+    ApiKeys,
+    ApiKeyWhitelists,
+    Base,
+    Channel,
+    Identities,
+    Notifications,
+    RefreshTokens,
+    SnsType,
+    Users,
+    UserStatus,
+)
 from tests.notification.service import ADA, GRACE, SECRET, registered
 
 ME = "/api/v1/users/me"
@@ -149,8 +162,9 @@ async def test_a_token_made_by_hand_with_the_secret_is_accepted(client: httpx.As
         (_token(secret="another secret, of thirty-two bytes and more"), "token_invalid"),
         (_token(algorithm="HS384", secret=SECRET), "token_invalid"),
         (_token(secret="", algorithm="none"), "token_invalid"),
-        (_token(aud="notification-api:refresh"), "token_invalid"),
-        (_token(iss="somebody else"), "token_invalid"),
+        (_token(aud="notification-api:social"), "token_wrong_audience"),
+        (_token(iss="somebody else"), "token_wrong_issuer"),
+        ("refresh_" + "x" * 43, "token_wrong_audience"),
         (_token(sub="one"), "token_invalid"),
         (_token(sub=None), "token_invalid"),
         (_token(exp=None), "token_invalid"),
@@ -165,3 +179,79 @@ async def test_a_token_that_is_not_right_is_a_401(
     answer = await client.get(ME, headers={"authorization": f"Bearer {token}"})
 
     assert (answer.status_code, answer.json()["type"]) == (401, word)
+
+
+async def test_a_deleted_user_leaves_nothing_behind(client_on_backend: httpx.AsyncClient) -> None:
+    """All that belongs to the account goes with it, nothing of anybody else; the e-mail is free again."""
+    ada, grace = await registered(client_on_backend, ADA), await registered(client_on_backend, GRACE)
+    for user in await Users.query().all():
+        await _give_everything(user)
+
+    gone = await client_on_backend.delete(ME, headers=ada)
+
+    after = await client_on_backend.get(ME, headers=ada)
+    assert (gone.status_code, gone.content) == (204, b"")
+    assert (after.status_code, after.json()["type"]) == (401, "account_inactive")
+    assert {model.__name__: await model.query().count() for model in OWNED} == dict.fromkeys(
+        (model.__name__ for model in OWNED), 1
+    )
+    assert (await client_on_backend.get(ME, headers=grace)).status_code == 200
+    await registered(client_on_backend, ADA)
+
+
+OWNED: tuple[type[Base], ...] = (Users, Identities, RefreshTokens, ApiKeys, ApiKeyWhitelists, Notifications, Admins)
+
+
+async def _give_everything(user: Users) -> None:
+    await Identities.create(user_id=user.id, provider=SnsType.google, subject=str(user.id))
+    key = await ApiKeys.create(user_id=user.id, access_key=str(user.id), secret=b"secret")
+    await ApiKeyWhitelists.create(api_key_id=key.id, ip_addr="192.0.2.0/24")
+    await Notifications.create(
+        user_id=user.id, api_key_id=key.id, channel=Channel.email, payload={}, fingerprint="0" * 64
+    )
+    await Admins.create(user_id=user.id)
+
+
+async def test_a_deleted_user_cannot_refresh(client: httpx.AsyncClient) -> None:
+    """The refresh tokens went with the account."""
+    session = (await client.post("/api/v1/auth/register/email", json=ADA)).json()
+    await client.delete(ME, headers={"authorization": f"Bearer {session['access_token']}"})
+
+    refused = await client.post("/api/v1/auth/refresh", json={"refresh_token": session["refresh_token"]})
+
+    assert (refused.status_code, refused.json()["type"]) == (401, "refresh_token_invalid")
+
+
+async def test_of_two_who_delete_at_once_nobody_fails(client_on_backend: httpx.AsyncClient) -> None:
+    """One deletes the account; the other hears that it is gone, or has changed."""
+    ada = await registered(client_on_backend, ADA)
+
+    answers = await asyncio.gather(*(client_on_backend.delete(ME, headers=ada) for _ in range(2)))
+
+    assert sorted(answer.status_code for answer in answers) in ([204, 401], [204, 409])
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
+async def test_a_body_of_any_depth_or_size_is_refused(
+    client: httpx.AsyncClient, ada: dict[str, str], method: str
+) -> None:
+    """Ten thousand brackets and a megabyte of letters are a client's mistake, not ours."""
+    paths = {"POST": "/api/v1/auth/login/email", "PUT": f"{ME}/password", "PATCH": ME, "DELETE": f"{ME}/identities/x"}
+    for body in (b"[" * 10_000, b'{"a":' * 10_000, b'{"pw": "' + b"x" * 1_000_000 + b'"}'):
+        headers = ada | {"content-type": "application/json"}
+
+        answer = await client.request(method, paths[method], content=body, headers=headers)
+
+        assert 400 <= answer.status_code < 500
+        assert len(answer.content) < 5_000
+
+
+@pytest.mark.parametrize("field", ["id", "user_id", "status", "sns_type", "is_admin"])
+async def test_registering_sets_nothing_else(client: httpx.AsyncClient, field: str) -> None:
+    """What a body says beside e-mail and password is not looked at."""
+    answer = await client.post("/api/v1/auth/register/email", json=ADA | {field: "blocked"})
+
+    user = await Users.query().one()
+    assert answer.status_code == 201
+    assert (user.id, user.status, user.sns_type) == (1, UserStatus.active, SnsType.email)
+    assert await Admins.query().count() == 0

@@ -1,14 +1,25 @@
-"""Registering and logging in."""
+"""Registering, logging in, staying logged in and logging out."""
 
 from fastapi import APIRouter, Depends, status
 
-from notification.deps import OfferedSnsType, PasswordsDep, TokensDep, count_log_in
-from notification.errors import EmailTakenError, LoginFailedError, RateLimitedError, SnsTypeNotOfferedError
+from activerow.errors import UnavailableError
+from notification.deps import OfferedSnsType, PasswordsDep, TokensDep, count_log_in, not_to_be_stored
+from notification.errors import (
+    AccountInactiveError,
+    EmailTakenError,
+    LoginFailedError,
+    RateLimitedError,
+    RefreshTokenExpiredError,
+    RefreshTokenInvalidError,
+    RefreshTokenReusedError,
+    SnsTypeNotOfferedError,
+)
 from notification.openapi import may_raise
-from notification.schemas import AccessToken, Credentials
+from notification.schemas import Credentials, RefreshRequest, TokenPair
 from notification.use_cases.accounts import log_in, register
+from notification.use_cases.sessions import log_out, refresh
 
-router = APIRouter(prefix="/api/v1/auth", tags=["auth"])
+router = APIRouter(prefix="/api/v1/auth", tags=["auth"], dependencies=[Depends(not_to_be_stored)])
 
 
 @router.post(
@@ -19,11 +30,13 @@ router = APIRouter(prefix="/api/v1/auth", tags=["auth"])
     openapi_extra=may_raise(SnsTypeNotOfferedError, EmailTakenError, RateLimitedError),
 )
 async def register_account(
-    sns_type: OfferedSnsType, body: Credentials, passwords: PasswordsDep, tokens: TokensDep
-) -> AccessToken:
+    sns_type: OfferedSnsType,  # noqa: ARG001  # asked before the body
+    body: Credentials,
+    passwords: PasswordsDep,
+    tokens: TokensDep,
+) -> TokenPair:
     """Make an account and log in to it."""
-    user = await register(body.email, body.pw.get_secret_value(), sns_type, passwords)
-    return tokens.issue(user.id)
+    return await register(body.email, body.pw.get_secret_value(), passwords, tokens)
 
 
 @router.post(
@@ -33,8 +46,37 @@ async def register_account(
     openapi_extra=may_raise(SnsTypeNotOfferedError, LoginFailedError, RateLimitedError),
 )
 async def log_in_to_account(
-    sns_type: OfferedSnsType, body: Credentials, passwords: PasswordsDep, tokens: TokensDep
-) -> AccessToken:
-    """Get an access token for an account."""
-    user = await log_in(body.email, body.pw.get_secret_value(), sns_type, passwords)
-    return tokens.issue(user.id)
+    sns_type: OfferedSnsType,  # noqa: ARG001  # asked before the body
+    body: Credentials,
+    passwords: PasswordsDep,
+    tokens: TokensDep,
+) -> TokenPair:
+    """Get an access token for an account, and a refresh token for the time after it."""
+    return await log_in(body.email, body.pw.get_secret_value(), passwords, tokens)
+
+
+@router.post(
+    "/refresh",
+    summary="Stay logged in",
+    openapi_extra=may_raise(
+        RefreshTokenInvalidError,
+        RefreshTokenExpiredError,
+        RefreshTokenReusedError,
+        AccountInactiveError,
+        RateLimitedError,
+    ),
+)
+async def refresh_tokens(body: RefreshRequest, tokens: TokensDep) -> TokenPair:
+    """Get new tokens for a refresh token, which is used up by it; using one a second time ends the session."""
+    return await refresh(body.refresh_token.get_secret_value(), tokens)
+
+
+@router.post(
+    "/logout",
+    status_code=status.HTTP_204_NO_CONTENT,
+    summary="Log out",
+    openapi_extra=may_raise(UnavailableError, RateLimitedError),
+)
+async def log_out_of_session(body: RefreshRequest) -> None:
+    """End the session of a refresh token. The access token goes on until it expires."""
+    await log_out(body.refresh_token.get_secret_value())

@@ -1,19 +1,35 @@
 """Users and their own data."""
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends, status
 
 from activerow.errors import InvalidDataError, StaleRecordError, UniqueViolationError
-from notification.deps import CurrentUser
-from notification.errors import AccountInactiveError, NotAuthenticatedError, TokenExpiredError, TokenInvalidError
+from notification.deps import CurrentUser, PasswordsDep, TokensDep, not_to_be_stored
+from notification.errors import (
+    AccountInactiveError,
+    NotAuthenticatedError,
+    PasswordWrongError,
+    TokenExpiredError,
+    TokenInvalidError,
+    TokenWrongAudienceError,
+    TokenWrongIssuerError,
+)
 from notification.openapi import may_raise
-from notification.schemas import UserChange, UserMe
+from notification.schemas import PasswordChange, TokenPair, UserChange, UserMe
+from notification.use_cases.accounts import change_password
 
-_NEEDS_USER = (NotAuthenticatedError, TokenInvalidError, TokenExpiredError, AccountInactiveError)
+NEEDS_USER = (
+    NotAuthenticatedError,
+    TokenInvalidError,
+    TokenWrongAudienceError,
+    TokenWrongIssuerError,
+    TokenExpiredError,
+    AccountInactiveError,
+)
 
 router = APIRouter(prefix="/api/v1/users", tags=["users"])
 
 
-@router.get("/me", summary="Read yourself", openapi_extra=may_raise(*_NEEDS_USER))
+@router.get("/me", summary="Read yourself", openapi_extra=may_raise(*NEEDS_USER))
 async def read_me(user: CurrentUser) -> UserMe:
     """The user whom the access token names."""
     return UserMe.model_validate(user)
@@ -22,9 +38,34 @@ async def read_me(user: CurrentUser) -> UserMe:
 @router.patch(
     "/me",
     summary="Change yourself",
-    openapi_extra=may_raise(*_NEEDS_USER, UniqueViolationError, StaleRecordError, InvalidDataError),
+    openapi_extra=may_raise(*NEEDS_USER, UniqueViolationError, StaleRecordError, InvalidDataError),
 )
 async def change_me(user: CurrentUser, body: UserChange) -> UserMe:
     """Change what is sent; equal values are no change."""
     await user.update(body)
     return UserMe.model_validate(user)
+
+
+@router.delete(
+    "/me",
+    status_code=status.HTTP_204_NO_CONTENT,
+    summary="Delete yourself",
+    openapi_extra=may_raise(*NEEDS_USER, StaleRecordError),
+)
+async def delete_me(user: CurrentUser) -> None:
+    """Delete the account with everything that belongs to it; the database takes the rest along."""
+    await user.delete()
+
+
+@router.put(
+    "/me/password",
+    summary="Change the password",
+    dependencies=[Depends(not_to_be_stored)],
+    openapi_extra=may_raise(*NEEDS_USER, PasswordWrongError),
+)
+async def change_my_password(
+    user: CurrentUser, body: PasswordChange, passwords: PasswordsDep, tokens: TokensDep
+) -> TokenPair:
+    """Set a password, which ends all sessions, and get the tokens of a new one. The old one is asked for."""
+    old = body.old_pw.get_secret_value() if body.old_pw else None
+    return await change_password(user, old, body.new_pw.get_secret_value(), passwords, tokens)

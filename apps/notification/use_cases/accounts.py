@@ -1,26 +1,16 @@
-"""Registering, logging in, and telling who a caller is."""
+"""Registering, logging in, changing a password, and telling who a caller is."""
 
 from activerow.errors import UniqueViolationError
-from notification.errors import AccountInactiveError, EmailTakenError, LoginFailedError, SnsTypeNotOfferedError
-from notification.models import SnsType, Users, UserStatus
+from notification.errors import AccountInactiveError, EmailTakenError, LoginFailedError, PasswordWrongError
+from notification.models import SnsType, Users, UserStatus, db
 from notification.passwords import Passwords
+from notification.schemas import TokenPair
 from notification.tokens import Tokens
-
-OFFERED = frozenset({SnsType.email})
-
-
-def check_offered(sns_type: SnsType) -> None:
-    """Pass when users may log in this way.
-
-    Raises:
-        SnsTypeNotOfferedError: Not yet.
-    """
-    if sns_type not in OFFERED:
-        raise SnsTypeNotOfferedError
+from notification.use_cases.sessions import lock_active, log_out_everywhere, open_session
 
 
-async def register(email: str, password: str, sns_type: SnsType, passwords: Passwords) -> Users:
-    """A new account.
+async def register(email: str, password: str, passwords: Passwords, tokens: Tokens) -> TokenPair:
+    """A new account, logged in.
 
     Raises:
         EmailTakenError: There is one with this e-mail, perhaps only since a moment ago.
@@ -29,24 +19,49 @@ async def register(email: str, password: str, sns_type: SnsType, passwords: Pass
         raise EmailTakenError
     hashed = await passwords.hash(password)
     try:
-        return await Users.create(email=email, pw=hashed, sns_type=sns_type)
+        async with db.transaction():
+            user = await Users.create(email=email, pw=hashed, sns_type=SnsType.email)
+            return await open_session(user, tokens)
     except UniqueViolationError as error:
         raise EmailTakenError from error
 
 
-async def log_in(email: str, password: str, sns_type: SnsType, passwords: Passwords) -> Users:
-    """The active account with this e-mail and password; an outdated hash of it is renewed.
+async def log_in(email: str, password: str, passwords: Passwords, tokens: Tokens) -> TokenPair:
+    """Tokens for the active account with this e-mail and password; an outdated hash of it is renewed.
 
     Raises:
         LoginFailedError: There is none. Every reason takes the same time.
     """
-    user = await Users.filter_by(email=email, sns_type=sns_type).first()
+    user = await Users.filter_by(email=email).first()
     verdict = await passwords.verify(password, user.pw if user else None)
     if user is None or not verdict.right or user.status is not UserStatus.active:
         raise LoginFailedError
-    if verdict.new_hash:
-        await user.update(pw=verdict.new_hash)
-    return user
+    async with db.transaction():
+        current = await Users.get_or_none(user.id, lock=True)
+        if current and current.pw == user.pw and current.status is UserStatus.active:
+            await current.update(pw=verdict.new_hash or current.pw)
+            return await open_session(current, tokens)
+    # The account changed while its password was checked: a new password, or the same with a new hash.
+    return await log_in(email, password, passwords, tokens)
+
+
+async def change_password(user: Users, old: str | None, new: str, passwords: Passwords, tokens: Tokens) -> TokenPair:
+    """Give the user this password and end all sessions; the tokens are those of a new one.
+
+    Raises:
+        PasswordWrongError: The user has a password, and it is not the old one given.
+        AccountInactiveError: The user was blocked or deleted meanwhile.
+    """
+    if user.pw is not None and not (await passwords.verify(old or "", user.pw)).right:
+        raise PasswordWrongError
+    hashed = await passwords.hash(new)
+    async with db.transaction():
+        current = await lock_active(user.id)
+        if current.pw != user.pw:  # changed while we checked
+            raise PasswordWrongError
+        await current.update(pw=hashed)
+        await log_out_everywhere(current)
+        return await open_session(current, tokens)
 
 
 async def who_is(token: str, tokens: Tokens) -> Users:

@@ -1,0 +1,105 @@
+"""Log-ins that last: a family of refresh tokens each, of which one may be used, once.
+
+What changes a user's sessions, password or identities holds the lock of the user's row, so that such changes happen
+one after the other: a log-out and a refresh, a new password and a log-in with the old one.
+"""
+
+from datetime import UTC, datetime
+from uuid import uuid4
+
+from notification.errors import (
+    AccountInactiveError,
+    ApiError,
+    RefreshTokenExpiredError,
+    RefreshTokenInvalidError,
+    RefreshTokenReusedError,
+)
+from notification.models import RefreshTokens, Users, UserStatus, db
+from notification.schemas import TokenPair
+from notification.tokens import Tokens, digest_of, new_refresh_token
+
+
+async def lock_active(user_id: int) -> Users:
+    """The user, locked until the transaction ends.
+
+    Raises:
+        AccountInactiveError: Blocked, deleted or gone.
+    """
+    user = await Users.get_or_none(user_id, lock=True)
+    if user is None or user.status is not UserStatus.active:
+        raise AccountInactiveError
+    return user
+
+
+async def open_session(user: Users, tokens: Tokens, family: str | None = None) -> TokenPair:
+    """The next tokens of a family, by default of a new one. Called in a transaction that holds the user's lock."""
+    now, refresh_token = datetime.now(UTC), new_refresh_token()
+    if family is None:
+        await RefreshTokens.filter_by(user_id=user.id, expires_at__lt=now).delete()
+    await RefreshTokens.create(
+        user_id=user.id,
+        family=family or str(uuid4()),
+        digest=digest_of(refresh_token),
+        expires_at=now + tokens.refresh_lifetime,
+    )
+    return TokenPair(
+        **tokens.issue(user.id).model_dump(),
+        refresh_token=refresh_token,
+        refresh_expires_in=int(tokens.refresh_lifetime.total_seconds()),
+    )
+
+
+async def refresh(presented: str, tokens: Tokens) -> TokenPair:
+    """New tokens for a refresh token, which is used up by it. Of two calls at once, one gets them.
+
+    Raises:
+        RefreshTokenInvalidError: Nobody was given it, or its family is logged out.
+        RefreshTokenExpiredError: It is too old.
+        RefreshTokenReusedError: It was used before, so two parties have it; its family is logged out now.
+        AccountInactiveError: Its user is blocked.
+    """
+    known = await RefreshTokens.filter_by(digest=digest_of(presented)).first()
+    if known is None:
+        raise RefreshTokenInvalidError
+    async with db.transaction():
+        outcome = await _next(known, tokens)
+    # Raised out here, or the transaction would take the log-out of the family back.
+    if isinstance(outcome, ApiError):
+        raise outcome
+    return outcome
+
+
+async def _next(known: RefreshTokens, tokens: Tokens) -> TokenPair | ApiError:
+    user = await Users.get_or_none(known.user_id, lock=True)
+    token = await RefreshTokens.get_or_none(known.id, lock=True)
+    if user is None or token is None or token.revoked_at is not None:
+        return RefreshTokenInvalidError()
+    if token.used_at is not None:
+        await _revoke(family=token.family)
+        return RefreshTokenReusedError()
+    now = datetime.now(UTC)
+    if token.expires_at <= now:
+        return RefreshTokenExpiredError()
+    if user.status is not UserStatus.active:
+        return AccountInactiveError()
+    await token.update(used_at=now)
+    return await open_session(user, tokens, token.family)
+
+
+async def log_out(presented: str) -> None:
+    """End the session of a refresh token, whichever of its family it is; without one, nothing is to be done."""
+    known = await RefreshTokens.filter_by(digest=digest_of(presented)).first()
+    if known is None:
+        return
+    async with db.transaction():
+        await Users.get_or_none(known.user_id, lock=True)
+        await _revoke(family=known.family)
+
+
+async def log_out_everywhere(user: Users) -> None:
+    """End all sessions of a user. Called in a transaction that holds the user's lock."""
+    await _revoke(user_id=user.id)
+
+
+async def _revoke(**whose: object) -> None:
+    await RefreshTokens.filter_by(whose, revoked_at=None).update(revoked_at=datetime.now(UTC))
