@@ -7,6 +7,7 @@ import json
 import os
 import sys
 import tempfile
+import traceback
 from pathlib import Path
 
 from activerow.cli import main
@@ -48,7 +49,7 @@ def become(command: list[str]) -> None:
     except SystemExit as ended:
         code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
     except BaseException:  # noqa: BLE001  (a traceback is what the tests look for)
-        sys.excepthook(*sys.exc_info())
+        traceback.print_exc()
         code = 99
     sys.stdout.flush()
     sys.stderr.flush()

@@ -81,19 +81,19 @@ async def test_sql_is_run_by_the_servers_own_client(tmp_path: Path, backend: Bac
     made = await shell(tmp_path, ["init", "--app"], ["revision", "-m", "first tables"], ["sql"], **environment)
     revision = next((tmp_path / "migrations" / "versions").glob("*.py")).stem.split("-")[-1].partition("_")[0]
 
-    await pipe(made[2].out, client)
+    await send(made[2].out, client)
     checked = await shell(tmp_path, ["check"], ["sql", "base", "--down", "--start", revision], **environment)
-    await pipe(checked[1].out, client)
+    await send(checked[1].out, client)
     again = await shell(tmp_path, ["upgrade"], **environment)
 
     assert codes([*made, *checked, *again]) == [0] * 6
     assert again[0].out == f"applied {revision} first tables\n"
 
 
-async def pipe(sql: str, client: list[str]) -> None:
+async def send(sql: str, client: list[str]) -> None:
     """Give a text to a client, which has nothing to complain about."""
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    process = await asyncio.create_subprocess_exec(*client, **pipes)
+    pipe = subprocess.PIPE
+    process = await asyncio.create_subprocess_exec(*client, stdin=pipe, stdout=pipe, stderr=pipe)
     _, complaints = await process.communicate(sql.encode())
     assert (process.returncode, complaints) == (0, b"")
 
