@@ -39,7 +39,7 @@ def become(command: list[str]) -> None:
     """Run the command in this process, and end with it."""
     code = 0
     try:
-        if command[0] == "alembic":
+        if command[:1] == ["alembic"]:
             from alembic.config import main as alembic  # noqa: PLC0415
 
             alembic(command[1:], prog="alembic")
