@@ -7,6 +7,7 @@ import json
 import os
 import sys
 import tempfile
+import traceback
 from pathlib import Path
 
 from activerow.cli import main
@@ -38,7 +39,7 @@ def become(command: list[str]) -> None:
     """Run the command in this process, and end with it."""
     code = 0
     try:
-        if command[0] == "alembic":
+        if command[:1] == ["alembic"]:
             from alembic.config import main as alembic  # noqa: PLC0415
 
             alembic(command[1:], prog="alembic")
@@ -48,7 +49,7 @@ def become(command: list[str]) -> None:
     except SystemExit as ended:
         code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
     except BaseException:  # noqa: BLE001  (a traceback is what the tests look for)
-        sys.excepthook(*sys.exc_info())
+        traceback.print_exc()
         code = 99
     sys.stdout.flush()
     sys.stderr.flush()

@@ -108,14 +108,14 @@ def every_type(metadata: MetaData) -> None:
         "nodes",
         metadata,
         Column("id", Uuid(), primary_key=True),
-        Column("parent_id", ForeignKey("nodes.id"), index=True),
+        Column("parent_id", Uuid(), ForeignKey("nodes.id"), index=True),
     )
     Table(
         "pairs",
         metadata,
         Column("a", Integer, primary_key=True, autoincrement=False),
         Column("b", String(10), primary_key=True),
-        Column("thing_id", ForeignKey("things.id", ondelete="CASCADE"), unique=True, nullable=False),
+        Column("thing_id", Integer, ForeignKey("things.id", ondelete="CASCADE"), unique=True, nullable=False),
     )
     Table(
         "pair_notes",
@@ -179,7 +179,7 @@ def columns(metadata: MetaData, *, later: bool) -> None:
         more = [
             Column("name", String(30), nullable=False, server_default="nobody", unique=True),
             Column("kind", Enum("a", "b", native_enum=False, create_constraint=True, name="kind")),
-            Column("boss_id", ForeignKey("staff.id"), index=True),
+            Column("boss_id", Integer, ForeignKey("staff.id"), index=True),
             Column("joined_at", UTCDateTime(), nullable=False, server_default=text("'2026-01-02 03:04:05'")),
             Index("ix_staff_paid", "pay", postgresql_where=text("pay > 0"), sqlite_where=text("pay > 0")),
         ]
@@ -189,14 +189,14 @@ def columns(metadata: MetaData, *, later: bool) -> None:
         Column("id", Integer, primary_key=True),
         Column("pay", Numeric(10, 2) if later else Integer, nullable=not later, server_default="3" if later else "2"),
         Column("code", String(40 if later else 20)),
-        Column("chief_id", ForeignKey("staff.id", ondelete="SET NULL" if later else None), index=True),
+        Column("chief_id", Integer, ForeignKey("staff.id", ondelete="SET NULL" if later else None), index=True),
         *more,
     )
     Table(
         "desks",
         metadata,
         Column("id", Integer, primary_key=True),
-        Column("owner_id", ForeignKey("staff.id", ondelete="CASCADE"), nullable=False, index=True),
+        Column("owner_id", Integer, ForeignKey("staff.id", ondelete="CASCADE"), nullable=False, index=True),
     )
 
 
@@ -204,7 +204,9 @@ def schemas(metadata: MetaData, *, later: bool) -> None:
     """Tables in a schema of their own."""
     more = [Column("note", String(10))] if later else []
     Table("invoices", metadata, Column("id", Integer, primary_key=True), *more, schema="billing")
-    Table("payers", metadata, Column("id", ForeignKey("billing.invoices.id"), primary_key=True), schema="billing")
+    Table(
+        "payers", metadata, Column("id", Integer, ForeignKey("billing.invoices.id"), primary_key=True), schema="billing"
+    )
 
 
 def dangers(metadata: MetaData, *, later: bool) -> None:
@@ -218,7 +220,7 @@ def dangers(metadata: MetaData, *, later: bool) -> None:
             Column("required", Integer, nullable=False),
             Column("filled", Integer, nullable=False),
             Column("name", String(50)),
-            Column("author_id", ForeignKey("authors.id", name="fk_author")),
+            Column("author_id", Integer, ForeignKey("authors.id", name="fk_author")),
             CheckConstraint("count > 0", name="positive"),
             Index("uq_title", "title", unique=True),
         ]

@@ -23,7 +23,7 @@ async def seen(migrations: Migrations) -> dict[str, tuple[str, str]]:
 def without_index(metadata: MetaData) -> None:
     """A table that refers to another, with no index for it."""
     Table("owners", metadata, Column("id", Integer, primary_key=True))
-    owner = Column("owner_id", ForeignKey("owners.id"))
+    owner = Column("owner_id", Integer, ForeignKey("owners.id"))
     Table("pets", metadata, Column("id", Integer, primary_key=True), owner)
 
 

@@ -71,7 +71,7 @@ async def test_tables_with_rows_may_refuse_or_block(migrations: Migrations, back
 
     written = await compared(migrations)
 
-    locks = LOCKS if backend.dialect == "postgresql" else set()
+    locks: set[tuple[str, str]] = LOCKS if backend.dialect == "postgresql" else set()
     assert places(written) >= ANYWHERE | WITH_ROWS | locks
     assert written.path is None
 

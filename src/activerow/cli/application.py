@@ -63,7 +63,7 @@ def options(
 def main() -> None:
     """Run the command; an error of ours is one message and an exit code, never a traceback."""
     try:
-        app()
+        app(prog_name="activerow")
     except ProjectError as error:
         complain(str(error))
         sys.exit(2)

@@ -49,7 +49,9 @@ def revision(
     written = asyncio.run(closing(migrations.database, migrations.revision(message, empty=empty, confirm=confirm)))
     if written.path is not None:
         say(f"wrote {written.path}")
-    elif not written.changes:
+    elif written.changes:
+        say("not written")
+    else:
         seen = ", ".join(written.models) or "none: name their modules in [tool.activerow] models"
         say(f"no differences, nothing written; models seen: {seen}")
 

@@ -135,7 +135,8 @@ def _leave_enums_to_checks(changes: ops.ModifyTableOps) -> None:
         if isinstance(op, ops.AlterColumnOp) and _has_check(op.modify_type):
             op.modify_type = _text_of(op.modify_type)
         elif isinstance(op, ops.AddColumnOp) and _has_check(op.column.type):
-            op.column = op.column._copy()
+            plain: Any = op.column
+            op.column = plain._copy()
             op.column.type = _text_of(op.column.type)
 
 

@@ -172,7 +172,7 @@ def _bytes(kind: Integer) -> int:
     return 8 if isinstance(kind, BigInteger) else 2 if isinstance(kind, SmallInteger) else 4
 
 
-def _digits(kind: Numeric[Any]) -> tuple[int, int]:
+def _digits(kind: Any) -> tuple[int, int]:
     scale = kind.scale or 0
     return (kind.precision or 1000) - scale, scale
 

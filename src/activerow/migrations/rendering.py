@@ -3,10 +3,10 @@
 import copy
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, cast
 
+from alembic.autogenerate import render as alembic_render
 from alembic.autogenerate.api import AutogenContext
-from alembic.autogenerate.render import _repr_type
 from alembic.ddl.postgresql import PostgresqlImpl
 from sqlalchemy import CheckConstraint, DefaultClause
 from sqlalchemy.dialects import postgresql
@@ -50,7 +50,8 @@ def _type(kind: TypeEngine[Any], context: AutogenContext) -> str | Literal[False
     if isinstance(kind, postgresql.JSON | postgresql.ARRAY | postgresql.HSTORE):
         # Alembic writes the types within these types only while it is connected to PostgreSQL.
         context.imports.add("from sqlalchemy.dialects import postgresql")
-        return PostgresqlImpl.render_type(object.__new__(PostgresqlImpl), kind, context)
+        implementation: Any = object.__new__(PostgresqlImpl)
+        return cast("str | Literal[False]", implementation.render_type(kind, context))
     return False
 
 
@@ -58,9 +59,10 @@ def _variants(kind: TypeEngine[Any], context: AutogenContext) -> str:
     plain: Any = copy.copy(kind)
     variants = plain._variant_mapping
     plain._variant_mapping = EMPTY_DICT
-    text = _repr_type(plain, context)
+    internals: Any = alembic_render
+    text: str = internals._repr_type(plain, context)
     for dialect in sorted(variants):
-        text += f".with_variant({_repr_type(variants[dialect], context)}, {dialect!r})"
+        text += f".with_variant({internals._repr_type(variants[dialect], context)}, {dialect!r})"
     return text
 
 

@@ -34,11 +34,11 @@ from sqlalchemy import (
     Time,
     Uuid,
     insert,
+    schema,
     select,
 )
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
-from sqlalchemy.schema import sort_tables_and_constraints
 from sqlalchemy.types import JSON
 
 from activerow.migrations.errors import MigrationError
@@ -87,7 +87,8 @@ def fill_empty_tables(connection: Connection) -> None:
     """
     metadata = MetaData()
     metadata.reflect(connection, only=lambda name, _: name not in NOT_THE_MODELS)
-    for table, _ in _SORTED(metadata.tables.values()):
+    untyped: Any = schema
+    for table, _ in untyped.sort_tables_and_constraints(metadata.tables.values()):  # which bears circles
         if table is not None and connection.execute(select(table).limit(1)).first() is None:
             try:
                 connection.execute(insert(table).values(_row(connection, table)))
@@ -96,9 +97,6 @@ def fill_empty_tables(connection: Connection) -> None:
                     f"walk could not make up a row for {table.name!r}: {getattr(error, 'orig', error)}."
                     " Give one with `seed=`, a function that puts rows into the tables"
                 ) from error
-
-
-_SORTED: Final[Any] = sort_tables_and_constraints  # which has no types; unlike `sorted_tables` it bears circles
 
 
 def _row(connection: Connection, table: Table) -> dict[str, Any]:
