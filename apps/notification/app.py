@@ -24,6 +24,7 @@ from notification.problems import Problems, Row
 from notification.routes import auth, service, users
 from notification.schema import MIGRATIONS, configure
 from notification.settings import Settings
+from notification.statement_watch import StatementWatch
 from notification.tokens import Tokens
 
 # Code word to answer; `word.operation` is the answer for that operation alone. A database error without a row of its
@@ -72,7 +73,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     settings = settings or Settings()
     configure(settings)
     problems = Problems(ANSWERS)
-    app = DocumentedAPI(title="Notification API", version="0.1.0", lifespan=_migrated)
+    app = DocumentedAPI(title="Notification API", version="0.1.0", lifespan=_prepared(settings))
     app.problems = problems
     app.state.services = Services(
         Passwords(), Tokens(settings.jwt_secret.get_secret_value(), settings.access_token_minutes)
@@ -107,10 +108,16 @@ def _surround(app: FastAPI, problems: Problems, settings: Settings) -> None:
     app.add_middleware(RequestLog)
 
 
-@asynccontextmanager
-async def _migrated(_: FastAPI) -> AsyncGenerator[None]:
-    await MIGRATIONS.upgrade()
-    yield
+def _prepared(settings: Settings) -> Lifespan[Any]:
+    """The innermost lifespan, in which the database is connected: its tables are up to date, its statements watched."""
+
+    @asynccontextmanager
+    async def lifespan(_: Any) -> AsyncGenerator[None]:
+        await MIGRATIONS.upgrade()
+        with StatementWatch(settings.slow_query_ms).on(db.engine):
+            yield
+
+    return lifespan
 
 
 def _logged(inner: Lifespan[Any], settings: Settings) -> Lifespan[Any]:

@@ -10,6 +10,7 @@ from starlette.requests import HTTPConnection
 from notification.errors import NotAuthenticatedError
 from notification.models import SnsType, Users
 from notification.passwords import Passwords
+from notification.request_context import identify
 from notification.tokens import Tokens
 from notification.use_cases.accounts import check_offered, who_is
 
@@ -46,7 +47,9 @@ async def _current_user(
 ) -> Users:
     if credentials is None:
         raise NotAuthenticatedError
-    return await who_is(credentials.credentials, tokens)
+    user = await who_is(credentials.credentials, tokens)
+    identify(user_id=user.id, email=user.email)
+    return user
 
 
 CurrentUser = Annotated[Users, Depends(_current_user)]

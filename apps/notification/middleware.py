@@ -31,13 +31,12 @@ class RequestLog:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        record = RequestRecord(_request_id(scope))
-        status: int | None = None
+        record = RequestRecord(_request_id(scope), scope["method"], scope["path"], client=_client(scope))
+        outer_root = scope.get("root_path", "")
 
         async def send_with_id(message: Message) -> None:
-            nonlocal status
             if message["type"] == "http.response.start":
-                status = message["status"]
+                record.status = message["status"]
                 MutableHeaders(scope=message)[REQUEST_ID_HEADER] = record.id
             await send(message)
 
@@ -49,8 +48,21 @@ class RequestLog:
             note(error)
             raise
         finally:
-            log_request(scope["method"], scope["path"], status, (time.perf_counter() - started) * 1000)
+            record.template = _template(scope, outer_root)
+            log_request(record, (time.perf_counter() - started) * 1000)
             enter_request(None)
+
+
+def _client(scope: Scope) -> str | None:
+    """The address that the request came from."""
+    client: tuple[str, int] | None = scope.get("client")
+    return client[0] if client else None
+
+
+def _template(scope: Scope, outer_root: str) -> str | None:
+    """The path of the route that was found, with what mounted applications stand under in front."""
+    path: str | None = getattr(scope.get("route"), "path_format", None)
+    return None if path is None else scope.get("root_path", "").removeprefix(outer_root) + path
 
 
 def _request_id(scope: Scope) -> str:

@@ -29,6 +29,7 @@ ORDER = [
     "middleware",
     "openapi",
     "problems",
+    "statement_watch",
     "logs",
     "request_context",
     "tokens",
