@@ -26,6 +26,7 @@ from notification.schema import MIGRATIONS, configure
 from notification.settings import Settings
 from notification.statement_watch import StatementWatch
 from notification.tokens import Tokens
+from notification.use_cases.readiness import Readiness, ask_database
 
 # Code word to answer; `word.operation` is the answer for that operation alone. A database error without a row of its
 # own gets that of the nearest class above it. Numbers are never used again for something else.
@@ -63,6 +64,7 @@ ANSWERS: Final[Mapping[str, Row]] = MappingProxyType(
         "unavailable": Row(503, 1, "Database not available", "The service is not available now."),
         "pool_exhausted": Row(503, 2, "Too busy", "The service is too busy; try again.", retry_after=1),
         "transient_error": Row(503, 3, "Try again", "The request collided with another; try again.", retry_after=1),
+        "not_ready": Row(503, 40, "Not ready"),
         "statement_timeout": Row(504, 1, "Timed out", "The request took too long."),
     }
 )
@@ -76,7 +78,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app = DocumentedAPI(title="Notification API", version="0.1.0", lifespan=_prepared(settings))
     app.problems = problems
     app.state.services = Services(
-        Passwords(), Tokens(settings.jwt_secret.get_secret_value(), settings.access_token_minutes)
+        Passwords(),
+        Tokens(settings.jwt_secret.get_secret_value(), settings.access_token_minutes),
+        Readiness({"database": ask_database}),
     )
     install(app, db)
     app.router.lifespan_context = _logged(app.router.lifespan_context, settings)

@@ -13,6 +13,7 @@ from notification.passwords import Passwords
 from notification.request_context import identify
 from notification.tokens import Tokens
 from notification.use_cases.accounts import check_offered, who_is
+from notification.use_cases.readiness import Readiness
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,7 @@ class Services:
 
     passwords: Passwords
     tokens: Tokens
+    readiness: Readiness
 
 
 def _services(connection: HTTPConnection) -> Services:
@@ -36,8 +38,13 @@ def _tokens(services: Annotated[Services, Depends(_services)]) -> Tokens:
     return services.tokens
 
 
+def _readiness(services: Annotated[Services, Depends(_services)]) -> Readiness:
+    return services.readiness
+
+
 PasswordsDep = Annotated[Passwords, Depends(_passwords)]
 TokensDep = Annotated[Tokens, Depends(_tokens)]
+ReadinessDep = Annotated[Readiness, Depends(_readiness)]
 
 _bearer = HTTPBearer(auto_error=False, bearerFormat="JWT", description="The access token of a log-in.")
 

@@ -5,6 +5,7 @@ ApiError
 ├── SnsTypeNotOfferedError
 ├── EmailTakenError
 ├── LoginFailedError
+├── NotReadyError
 └── NotAuthenticatedError     no token
     ├── TokenInvalidError     not one of ours, or changed on its way
     ├── TokenExpiredError
@@ -51,6 +52,13 @@ class LoginFailedError(ApiError):
 
     code = "login_failed"
     message = "The e-mail or the password is wrong."
+
+
+class NotReadyError(ApiError):
+    """Something that the service depends on does not answer."""
+
+    code = "not_ready"
+    message = "The service is not ready."
 
 
 class NotAuthenticatedError(ApiError):

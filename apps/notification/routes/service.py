@@ -5,7 +5,10 @@ from datetime import UTC, datetime
 from fastapi import APIRouter
 from fastapi.responses import PlainTextResponse
 
-from notification.schemas import Health
+from notification.deps import ReadinessDep
+from notification.errors import NotReadyError
+from notification.openapi import may_raise
+from notification.schemas import Health, Ready
 
 router = APIRouter(tags=["service"])
 
@@ -20,3 +23,9 @@ async def index() -> str:
 async def health() -> Health:
     """The process answers requests; the database is not asked."""
     return Health()
+
+
+@router.get("/ready", summary="Readiness", openapi_extra=may_raise(NotReadyError))
+async def ready(readiness: ReadinessDep) -> Ready:
+    """The service and what it depends on answer; 503 where something does not."""
+    return Ready(checks=await readiness.check())
