@@ -25,8 +25,9 @@ from notification.routes import auth, service, users
 from notification.schema import MIGRATIONS, configure
 from notification.settings import Settings
 from notification.statement_watch import StatementWatch
+from notification.status_page import DATABASE, NAME, QUEUE, StatusPage
 from notification.tokens import Tokens
-from notification.use_cases.readiness import Readiness, ask_database
+from notification.use_cases.readiness import Readiness, ask_database, ask_queue
 
 # Code word to answer; `word.operation` is the answer for that operation alone. A database error without a row of its
 # own gets that of the nearest class above it. Numbers are never used again for something else.
@@ -75,12 +76,14 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     settings = settings or Settings()
     configure(settings)
     problems = Problems(ANSWERS)
-    app = DocumentedAPI(title="Notification API", version="0.1.0", lifespan=_prepared(settings))
+    app = DocumentedAPI(title=NAME, version="0.1.0", lifespan=_prepared(settings))
     app.problems = problems
     app.state.services = Services(
         Passwords(),
         Tokens(settings.jwt_secret.get_secret_value(), settings.access_token_minutes),
         Readiness({"database": ask_database}),
+        Readiness({DATABASE: ask_database, QUEUE: ask_queue}),
+        StatusPage(app.version),
     )
     install(app, db)
     app.router.lifespan_context = _logged(app.router.lifespan_context, settings)

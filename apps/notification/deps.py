@@ -11,6 +11,7 @@ from notification.errors import NotAuthenticatedError
 from notification.models import SnsType, Users
 from notification.passwords import Passwords
 from notification.request_context import identify
+from notification.status_page import StatusPage
 from notification.tokens import Tokens
 from notification.use_cases.accounts import check_offered, who_is
 from notification.use_cases.readiness import Readiness
@@ -23,6 +24,8 @@ class Services:
     passwords: Passwords
     tokens: Tokens
     readiness: Readiness
+    parts: Readiness
+    status_page: StatusPage
 
 
 def _services(connection: HTTPConnection) -> Services:
@@ -42,9 +45,19 @@ def _readiness(services: Annotated[Services, Depends(_services)]) -> Readiness:
     return services.readiness
 
 
+def _parts(services: Annotated[Services, Depends(_services)]) -> Readiness:
+    return services.parts
+
+
+def _status_page(services: Annotated[Services, Depends(_services)]) -> StatusPage:
+    return services.status_page
+
+
 PasswordsDep = Annotated[Passwords, Depends(_passwords)]
 TokensDep = Annotated[Tokens, Depends(_tokens)]
 ReadinessDep = Annotated[Readiness, Depends(_readiness)]
+PartsDep = Annotated[Readiness, Depends(_parts)]
+StatusPageDep = Annotated[StatusPage, Depends(_status_page)]
 
 _bearer = HTTPBearer(auto_error=False, bearerFormat="JWT", description="The access token of a log-in.")
 

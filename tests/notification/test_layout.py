@@ -32,6 +32,7 @@ ORDER = [
     "statement_watch",
     "logs",
     "request_context",
+    "status_page",
     "tokens",
     "passwords",
     "schemas",

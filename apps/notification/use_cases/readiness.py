@@ -8,7 +8,7 @@ from typing import Final
 
 from activerow.errors import ActiveRowError
 from activerow.types import utc_now
-from notification.errors import NotReadyError
+from notification.errors import ApiError, NotReadyError
 from notification.models import Delivery, Notifications, Users
 
 Probe = Callable[[], Awaitable[object]]
@@ -22,12 +22,16 @@ async def ask_database() -> None:
     await Users.filter_by(id=0).exists()
 
 
-async def is_keeping_up() -> bool:
-    """Whether no notification has been due for long."""
+async def ask_queue() -> None:
+    """Return when no notification has been due for long.
+
+    Raises:
+        NotReadyError: One has.
+    """
     long_ago = utc_now() - BEHIND
-    return not await Notifications.where(
-        Notifications.status.in_([Delivery.queued, Delivery.failed]), Notifications.due_at < long_ago
-    ).exists()
+    waiting = Notifications.status.in_([Delivery.queued, Delivery.failed])
+    if await Notifications.where(waiting, Notifications.due_at < long_ago).exists():
+        raise NotReadyError("Notifications wait for more than five minutes.")
 
 
 class Readiness:
@@ -60,6 +64,6 @@ class Readiness:
         try:
             async with asyncio.timeout(self._seconds):
                 await probe()
-        except (ActiveRowError, OSError) as error:  # a timeout is an OSError too
+        except (ActiveRowError, ApiError, OSError) as error:  # a timeout is an OSError too
             return error
         return None
