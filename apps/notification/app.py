@@ -14,6 +14,7 @@ from starlette.types import Lifespan
 from activerow.errors import ActiveRowError
 from activerow.fastapi import install
 from notification import logs
+from notification.admin.site import mount_admin
 from notification.deps import Services
 from notification.errors import ApiError
 from notification.middleware import REQUEST_ID_HEADER, RequestLog, TrustedHosts, UnexpectedErrors
@@ -40,6 +41,7 @@ ANSWERS: Final[Mapping[str, Row]] = MappingProxyType(
         "token_invalid": Row(401, 3, "Token not valid"),
         "token_expired": Row(401, 4, "Token expired"),
         "account_inactive": Row(401, 5, "Account not active"),
+        "own_account": Row(403, 40, "Own account"),
         "record_not_found": Row(404, 1, "Not found", "There is no such record."),
         "email_taken": Row(409, 1, "E-mail taken"),
         "unique_violation": Row(409, 2, "Already taken", "Another record has this value."),
@@ -78,8 +80,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     problems = Problems(ANSWERS)
     app = DocumentedAPI(title=NAME, version="0.1.0", lifespan=_prepared(settings))
     app.problems = problems
+    passwords = Passwords()
     app.state.services = Services(
-        Passwords(),
+        passwords,
         Tokens(settings.jwt_secret.get_secret_value(), settings.access_token_minutes),
         Readiness({"database": ask_database}),
         Readiness({DATABASE: ask_database, QUEUE: ask_queue}),
@@ -89,6 +92,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.router.lifespan_context = _logged(app.router.lifespan_context, settings)
     for router in (service.router, auth.router, users.router):
         app.include_router(router)
+    mount_admin(app, db, settings, passwords)
     _answer_errors(app, problems)
     _surround(app, problems, settings)
     return app

@@ -6,6 +6,7 @@ ApiError
 ├── EmailTakenError
 ├── LoginFailedError
 ├── NotReadyError
+├── OwnAccountError
 └── NotAuthenticatedError     no token
     ├── TokenInvalidError     not one of ours, or changed on its way
     ├── TokenExpiredError
@@ -59,6 +60,13 @@ class NotReadyError(ApiError):
 
     code = "not_ready"
     message = "The service is not ready."
+
+
+class OwnAccountError(ApiError):
+    """Admins do not block themselves."""
+
+    code = "own_account"
+    message = "This is your own account; let another admin do it."
 
 
 class NotAuthenticatedError(ApiError):

@@ -234,6 +234,8 @@ def _levels(settings: Settings) -> dict[str, int]:
         "": max(logging.WARNING, wanted),
         "uvicorn": max(logging.INFO, wanted),
         "activerow": max(logging.INFO, wanted),
+        # Tells whole URLs, and the names that people try to log in with.
+        "starlette_admin": logging.CRITICAL,
         "notification": wanted,
         # `create_app` makes the engine hide the values of its statements.
         "sqlalchemy.engine": logging.INFO if settings.db_echo else logging.WARNING,

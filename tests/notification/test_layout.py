@@ -22,6 +22,7 @@ ORDER = [
     "__main__",
     "server",
     "app",
+    "admin",
     "schema",
     "routes",
     "deps",
