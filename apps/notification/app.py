@@ -17,12 +17,14 @@ from notification import logs
 from notification.admin.site import mount_admin
 from notification.deps import Services
 from notification.errors import ApiError
+from notification.metrics import Metrics
 from notification.middleware import REQUEST_ID_HEADER, RequestLog, TrustedHosts, UnexpectedErrors
 from notification.models import db
 from notification.openapi import DocumentedAPI
 from notification.passwords import Passwords
 from notification.problems import Problems, Row
 from notification.routes import auth, service, users
+from notification.routes import metrics as metrics_route
 from notification.schema import MIGRATIONS, configure
 from notification.settings import Settings
 from notification.statement_watch import StatementWatch
@@ -41,6 +43,7 @@ ANSWERS: Final[Mapping[str, Row]] = MappingProxyType(
         "token_invalid": Row(401, 3, "Token not valid"),
         "token_expired": Row(401, 4, "Token expired"),
         "account_inactive": Row(401, 5, "Account not active"),
+        "metrics_refused": Row(403, 41, "Metrics refused"),
         "own_account": Row(403, 40, "Own account"),
         "record_not_found": Row(404, 1, "Not found", "There is no such record."),
         "email_taken": Row(409, 1, "E-mail taken"),
@@ -87,14 +90,16 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         Readiness({"database": ask_database}),
         Readiness({DATABASE: ask_database, QUEUE: ask_queue}),
         StatusPage(app.version),
+        (metrics := Metrics(lambda: db.engine)),
+        settings.metrics_token,
     )
     install(app, db)
     app.router.lifespan_context = _logged(app.router.lifespan_context, settings)
-    for router in (service.router, auth.router, users.router):
+    for router in (service.router, metrics_route.router, auth.router, users.router):
         app.include_router(router)
     mount_admin(app, db, settings, passwords)
     _answer_errors(app, problems)
-    _surround(app, problems, settings)
+    _surround(app, problems, settings, metrics)
     return app
 
 
@@ -105,7 +110,7 @@ def _answer_errors(app: FastAPI, problems: Problems) -> None:
     app.add_exception_handler(RequestValidationError, problems.on_validation_error)
 
 
-def _surround(app: FastAPI, problems: Problems, settings: Settings) -> None:
+def _surround(app: FastAPI, problems: Problems, settings: Settings, metrics: Metrics) -> None:
     """Put middleware around the application, innermost first."""
     app.add_middleware(UnexpectedErrors, problems=problems)
     app.add_middleware(
@@ -116,7 +121,7 @@ def _surround(app: FastAPI, problems: Problems, settings: Settings) -> None:
         expose_headers=[REQUEST_ID_HEADER],
     )
     app.add_middleware(TrustedHosts, hosts=settings.trusted_hosts, problems=problems)
-    app.add_middleware(RequestLog)
+    app.add_middleware(RequestLog, observe=metrics.observe)
 
 
 def _prepared(settings: Settings) -> Lifespan[Any]:

@@ -6,6 +6,7 @@ ApiError
 ├── EmailTakenError
 ├── LoginFailedError
 ├── NotReadyError
+├── MetricsRefusedError
 ├── OwnAccountError
 └── NotAuthenticatedError     no token
     ├── TokenInvalidError     not one of ours, or changed on its way
@@ -60,6 +61,13 @@ class NotReadyError(ApiError):
 
     code = "not_ready"
     message = "The service is not ready."
+
+
+class MetricsRefusedError(ApiError):
+    """The numbers are for whoever has the token of METRICS_TOKEN."""
+
+    code = "metrics_refused"
+    message = "This is not for you."
 
 
 class OwnAccountError(ApiError):

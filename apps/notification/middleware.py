@@ -5,7 +5,7 @@ All of it is plain ASGI, so that a request is one task from end to end.
 
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from uuid import uuid4
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -23,8 +23,8 @@ _SAFE_ID = re.compile(r"[\w.:-]{1,64}", re.ASCII)
 class RequestLog:
     """Gives every request an id, the caller's where it sent a sane one, and writes one line when it is answered."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
+    def __init__(self, app: ASGIApp, *, observe: Callable[[RequestRecord, float], None]) -> None:
+        self.app, self.observe = app, observe
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -49,7 +49,9 @@ class RequestLog:
             raise
         finally:
             record.template = _template(scope, outer_root)
-            log_request(record, (time.perf_counter() - started) * 1000)
+            seconds = time.perf_counter() - started
+            log_request(record, seconds * 1000)
+            self.observe(record, seconds)
             enter_request(None)
 
 

@@ -39,6 +39,7 @@ class Settings(BaseSettings):
     slow_query_ms: int = Field(default=500, ge=0)
 
     jwt_secret: SecretStr = Field(default=SecretStr(DEVELOPMENT_SECRET), validate_default=True)
+    metrics_token: SecretStr | None = None
     access_token_minutes: int = Field(default=30, ge=1)
 
     host: str = Field(default="127.0.0.1", min_length=1)

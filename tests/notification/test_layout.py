@@ -28,6 +28,7 @@ ORDER = [
     "deps",
     "use_cases",
     "middleware",
+    "metrics",
     "openapi",
     "problems",
     "statement_watch",

@@ -43,6 +43,12 @@ async def waiting_and_dead() -> tuple[int, int]:
     return waiting, await Notifications.filter_by(status=Delivery.dead).count()
 
 
+async def queue_depth() -> dict[str, int]:
+    """How many notifications have each status but `sent`, of which there is no end."""
+    unsent = [status for status in Delivery if status is not Delivery.sent]
+    return {status: await Notifications.filter_by(status=status).count() for status in unsent}
+
+
 async def try_again(ids: Sequence[int]) -> int:
     """Queue those of the notifications that are dead, as if new; returns how many they were."""
     dead = Notifications.where(Notifications.id.in_(ids), Notifications.status == Delivery.dead)
