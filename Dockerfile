@@ -2,8 +2,8 @@
 FROM python:3.13-slim AS build
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 RUN python -m venv /opt/venv
-COPY requirements/run.txt /tmp/run.txt
-RUN /opt/venv/bin/pip install --require-hashes --only-binary=:all: -r /tmp/run.txt
+COPY requirements/run.txt requirements/image.txt /tmp/
+RUN /opt/venv/bin/pip install --require-hashes --only-binary=:all: -r /tmp/run.txt -r /tmp/image.txt
 
 FROM python:3.13-slim
 RUN useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin service \

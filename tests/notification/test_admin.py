@@ -147,7 +147,7 @@ async def test_no_secret_is_shown(client: httpx.AsyncClient, settings: Settings)
 async def test_only_dead_notifications_are_tried_again(client_on_backend: httpx.AsyncClient) -> None:
     """They wait anew, with all their attempts; others stay as they are."""
     ada = await _admin(client_on_backend)
-    values = {"user_id": ada.id, "channel": "email", "payload": {}, "fingerprint": "-"}
+    values: dict[str, object] = {"user_id": ada.id, "channel": "email", "payload": {}, "fingerprint": "-"}
     dead = await Notifications.create({**values, "status": Delivery.dead, "attempts": 5})
     sent = await Notifications.create({**values, "status": Delivery.sent, "attempts": 1})
 
