@@ -16,6 +16,7 @@ from notification.known_keys import KnownKey
 from notification.models import Users
 from notification.problems import Problems
 from notification.rates import Rates
+from notification.request_context import identify
 from notification.signatures import Claim, read_claim
 from notification.tokens import Tokens
 from notification.use_cases.accounts import who_is
@@ -90,7 +91,8 @@ class Access:
             case Door.LOGIN:
                 await self.keeper.rates.count_log_in_from(client_of(scope))
             case Door.USER:
-                scope[_USER] = await who_is(_bearer(scope), self.keeper.tokens)
+                user = scope[_USER] = await who_is(_bearer(scope), self.keeper.tokens)
+                identify(user_id=user.id, email=user.email)
             case Door.SIGNED:
                 return await self._admit_signed(scope, receive)
         return receive
@@ -103,6 +105,7 @@ class Access:
         receive = await _checked(claim, receive) if claim.digest else receive
         await signed_calls.use_once(claim)
         scope[_KEY] = known
+        identify(user_id=known.user_id, email=known.email, api_key_id=known.id)
         return receive
 
 

@@ -15,6 +15,7 @@ from activerow.errors import ActiveRowError
 from activerow.fastapi import install
 from notification import logs
 from notification.access import Access, Keeper
+from notification.admin.site import mount_admin
 from notification.body_limit import BodyLimit
 from notification.client_address import ClientAddress
 from notification.deps import Services
@@ -22,6 +23,7 @@ from notification.errors import ApiError
 from notification.handshakes import Handshakes
 from notification.keyring import Keyring
 from notification.known_keys import KnownKeys
+from notification.metrics import Metrics
 from notification.middleware import REQUEST_ID_HEADER, RequestLog, TrustedHosts, UnexpectedErrors
 from notification.models import db
 from notification.networks import network_of
@@ -31,11 +33,15 @@ from notification.problems import Problems, Row
 from notification.providers import configured
 from notification.rates import Rates
 from notification.routes import api_keys, auth, caller, identities, service, social, users
+from notification.routes import metrics as metrics_route
 from notification.schema import MIGRATIONS, configure
 from notification.security_headers import SecurityHeaders
 from notification.settings import Settings
 from notification.signing_docs import serve_signing_docs
+from notification.statement_watch import StatementWatch
+from notification.status_page import DATABASE, NAME, QUEUE, StatusPage
 from notification.tokens import Tokens
+from notification.use_cases.readiness import Readiness, ask_database, ask_queue
 from notification.use_cases.signed_calls import SignedCalls
 from notification.vault import Vault
 
@@ -72,6 +78,8 @@ ANSWERS: Final[Mapping[str, Row]] = MappingProxyType(
         "signature_expired": Row(401, 21, "Signature expired", challenge=SIGNED_CALL),
         "signature_used": Row(401, 22, "Signature used", challenge=SIGNED_CALL),
         "body_changed": Row(401, 23, "Body changed", challenge=SIGNED_CALL),
+        "metrics_refused": Row(403, 41, "Metrics refused"),
+        "own_account": Row(403, 40, "Own account"),
         "record_not_found": Row(404, 1, "Not found", "There is no such record."),
         "identity_not_found": Row(404, 10, "Not linked"),
         "email_taken": Row(409, 1, "E-mail taken"),
@@ -108,6 +116,7 @@ ANSWERS: Final[Mapping[str, Row]] = MappingProxyType(
         "unavailable": Row(503, 1, "Database not available", "The service is not available now."),
         "pool_exhausted": Row(503, 2, "Too busy", "The service is too busy; try again.", retry_after=1),
         "transient_error": Row(503, 3, "Try again", "The request collided with another; try again.", retry_after=1),
+        "not_ready": Row(503, 40, "Not ready"),
         "statement_timeout": Row(504, 1, "Timed out", "The request took too long."),
     }
 )
@@ -120,26 +129,27 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     problems = Problems(ANSWERS)
     signing = settings.environment in {"development", "test"}
     app = DocumentedAPI(
-        title="Notification API", version="0.1.0", lifespan=_migrated, docs_url=None if signing else "/docs"
+        title=NAME, version="0.1.0", lifespan=_prepared(settings), docs_url=None if signing else "/docs"
     )
     if signing:
         serve_signing_docs(app)
     app.problems = problems
-    services = _services(settings)
+    services = _services(settings, app.version)
     app.state.services = services
     install(app, db)
     app.router.lifespan_context = _logged(app.router.lifespan_context, settings)
     for router in (
-        *(service.router, auth.router, social.router, users.router),
+        *(service.router, metrics_route.router, auth.router, social.router, users.router),
         *(identities.router, api_keys.router, caller.router),
     ):
         app.include_router(router)
+    mount_admin(app, db, settings, services.passwords)
     _answer_errors(app, problems)
     _surround(app, problems, settings, services)
     return app
 
 
-def _services(settings: Settings) -> Services:
+def _services(settings: Settings, version: str) -> Services:
     keyring = Keyring(
         settings.jwt_secret.get_secret_value(),
         tuple(secret.get_secret_value() for secret in settings.jwt_previous_secrets),
@@ -151,6 +161,11 @@ def _services(settings: Settings) -> Services:
         providers=configured(settings),
         vault=Vault(settings.passphrases),
         known_keys=KnownKeys(),
+        readiness=Readiness({"database": ask_database}),
+        parts=Readiness({DATABASE: ask_database, QUEUE: ask_queue}),
+        status_page=StatusPage(version),
+        metrics=Metrics(lambda: db.engine),
+        metrics_token=settings.metrics_token,
         rates=Rates(
             login=settings.login_rate,
             service=settings.service_rate,
@@ -181,14 +196,20 @@ def _surround(app: FastAPI, problems: Problems, settings: Settings, services: Se
     )
     app.add_middleware(TrustedHosts, hosts=settings.trusted_hosts, problems=problems)
     app.add_middleware(SecurityHeaders, https_only=settings.environment == "production")
-    app.add_middleware(RequestLog)
+    app.add_middleware(RequestLog, observe=services.metrics.observe)
     app.add_middleware(ClientAddress, trusted=[network_of(text) for text in settings.trusted_proxies])
 
 
-@asynccontextmanager
-async def _migrated(_: FastAPI) -> AsyncGenerator[None]:
-    await MIGRATIONS.upgrade()
-    yield
+def _prepared(settings: Settings) -> Lifespan[Any]:
+    """The innermost lifespan, in which the database is connected: its tables are up to date, its statements watched."""
+
+    @asynccontextmanager
+    async def lifespan(_: Any) -> AsyncGenerator[None]:
+        await MIGRATIONS.upgrade()
+        with StatementWatch(settings.slow_query_ms).on(db.engine):
+            yield
+
+    return lifespan
 
 
 def _logged(inner: Lifespan[Any], settings: Settings) -> Lifespan[Any]:

@@ -1,25 +1,30 @@
 """What routes are handed: the caller, and the services that `create_app` made."""
 
+import hmac
 from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Security
 from fastapi.security import APIKeyHeader, APIKeyQuery, HTTPAuthorizationCredentials, HTTPBearer
+from pydantic import SecretStr
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 
 from notification.access import admitted_key, admitted_user
-from notification.errors import NotAuthenticatedError, SignatureMissingError
+from notification.errors import MetricsRefusedError, NotAuthenticatedError, SignatureMissingError
 from notification.handshakes import LIFETIME, Handshakes
 from notification.known_keys import KnownKey, KnownKeys
+from notification.metrics import Metrics
 from notification.models import SnsType, Users
 from notification.passwords import Passwords
 from notification.providers import Provider, Providers
 from notification.rates import Rates
 from notification.schemas import Credentials
+from notification.status_page import StatusPage
 from notification.tokens import Tokens
 from notification.use_cases.accounts import who_is
 from notification.use_cases.offers import check_by_password
+from notification.use_cases.readiness import Readiness
 from notification.vault import Vault
 
 
@@ -34,6 +39,11 @@ class Services:
     rates: Rates
     handshakes: Handshakes
     providers: Providers
+    readiness: Readiness
+    parts: Readiness
+    status_page: StatusPage
+    metrics: Metrics
+    metrics_token: SecretStr | None
 
 
 def _services(connection: HTTPConnection) -> Services:
@@ -69,12 +79,32 @@ def _provider(provider: SnsType, providers: Annotated[Providers, Depends(_provid
     return providers.of(provider)
 
 
+def _readiness(services: Annotated[Services, Depends(_services)]) -> Readiness:
+    return services.readiness
+
+
+def _parts(services: Annotated[Services, Depends(_services)]) -> Readiness:
+    return services.parts
+
+
+def _status_page(services: Annotated[Services, Depends(_services)]) -> StatusPage:
+    return services.status_page
+
+
+def _metrics(services: Annotated[Services, Depends(_services)]) -> Metrics:
+    return services.metrics
+
+
 PasswordsDep = Annotated[Passwords, Depends(_passwords)]
 TokensDep = Annotated[Tokens, Depends(_tokens)]
 VaultDep = Annotated[Vault, Depends(_vault)]
 KnownKeysDep = Annotated[KnownKeys, Depends(_known_keys)]
 HandshakesDep = Annotated[Handshakes, Depends(_handshakes)]
 ProviderDep = Annotated[Provider, Depends(_provider)]
+ReadinessDep = Annotated[Readiness, Depends(_readiness)]
+PartsDep = Annotated[Readiness, Depends(_parts)]
+MetricsDep = Annotated[Metrics, Depends(_metrics)]
+StatusPageDep = Annotated[StatusPage, Depends(_status_page)]
 
 
 def not_to_be_stored(response: Response) -> None:
@@ -167,3 +197,18 @@ def _offered(sns_type: SnsType, providers: Annotated[Providers, Depends(_provide
 
 # Asked before the body is looked at: a caller of a way that is not offered yet cannot know what to send.
 OfferedSnsType = Annotated[SnsType, Depends(_offered)]
+
+
+def may_read_metrics(
+    credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
+    services: Annotated[Services, Depends(_services)],
+) -> None:
+    """Pass when the token is that of METRICS_TOKEN; without that setting nobody passes.
+
+    Raises:
+        MetricsRefusedError: It is not.
+    """
+    token = services.metrics_token.get_secret_value() if services.metrics_token else ""
+    sent = credentials.credentials if credentials else ""
+    if not token or not hmac.compare_digest(token.encode(), sent.encode()):
+        raise MetricsRefusedError

@@ -5,6 +5,9 @@ ApiError
 ├── SnsTypeNotOfferedError
 ├── EmailTakenError
 ├── LoginFailedError
+├── NotReadyError
+├── MetricsRefusedError
+├── OwnAccountError
 ├── PasswordWrongError
 ├── SocialLoginNeededError
 ├── SocialStateInvalidError
@@ -203,6 +206,27 @@ class ProviderUnavailableError(ApiError):
 
     code = "provider_unavailable"
     message = "The provider does not answer; try again later."
+
+
+class NotReadyError(ApiError):
+    """Something that the service depends on does not answer."""
+
+    code = "not_ready"
+    message = "The service is not ready."
+
+
+class MetricsRefusedError(ApiError):
+    """The numbers are for whoever has the token of METRICS_TOKEN."""
+
+    code = "metrics_refused"
+    message = "This is not for you."
+
+
+class OwnAccountError(ApiError):
+    """Admins do not block themselves."""
+
+    code = "own_account"
+    message = "This is your own account; let another admin do it."
 
 
 class NotAuthenticatedError(ApiError):

@@ -22,7 +22,7 @@ from pythonjsonlogger.core import RESERVED_ATTRS
 from pythonjsonlogger.json import JsonFormatter
 
 from activerow.errors import DatabaseError
-from notification.request_context import current_request
+from notification.request_context import RequestRecord, current_request
 from notification.settings import PROJECT_FOLDER, Settings
 
 _app_log = logging.getLogger("notification.app")
@@ -32,17 +32,41 @@ _DATABASE_LOGGERS: Final = ("notification.db", "activerow", "sqlalchemy")
 _EMAIL: Final = re.compile(r"([^\s\"<>()\[\],;:@\\/])[^\s\"<>()\[\],;:@\\/]*@([\w-]+(?:\.[\w-]+)+)")
 _TOKEN: Final = re.compile(r"eyJ[\w-]+\.[\w-]+\.[\w-]*|\brefresh_[\w-]{20,}")
 _TRACE_LENGTH: Final = 20
+_PATH_LENGTH: Final = 200
+_SQL_LENGTH: Final = 4000
 
 # --- what is said -----------------------------------------------------------------------------------------------------
 
 
-def log_request(method: str, path: str, status: int | None, milliseconds: float) -> None:
-    """One line for an answered request: info below 500, error from there on, with the error that caused it."""
-    record = current_request()
-    facts: dict[str, object] = {"method": method, "path": path, "status": status, "duration_ms": round(milliseconds, 1)}
-    if record and record.error:
-        facts["error"] = record.error
-    _app_log.log(_level(status), "%s %s %s", method, path, status or "was not answered", extra=facts)
+def log_request(request: RequestRecord, milliseconds: float) -> None:
+    """One line for an answered request: info below 500, error from there on, with the error that caused it.
+
+    The path is that of the route, `/api/v1/users/{id}`: a real one may hold what nobody else should read. Only where
+    no route was found it is the beginning of what was asked for.
+    """
+    path = request.template or request.path[:_PATH_LENGTH]
+    facts: dict[str, object] = {
+        "method": request.method,
+        "path": path,
+        "status": request.status,
+        "duration_ms": round(milliseconds, 1),
+        "queries": request.queries,
+        "database_ms": round(request.database_ms, 1),
+        "client": request.client,
+        "user_id": request.user_id,
+        "email": request.email,
+        "api_key_id": request.api_key_id,
+        "error": request.error,
+    }
+    told = {name: value for name, value in facts.items() if value is not None or name == "status"}
+    answer = request.status or "was not answered"
+    _app_log.log(_level(request.status), "%s %s %s", request.method, path, answer, extra=told)
+
+
+def log_slow_statement(statement: str, milliseconds: float) -> None:
+    """One warning for a statement that took long: its text with placeholders, as it was sent, no values."""
+    facts = {"sql": " ".join(statement.split())[:_SQL_LENGTH], "duration_ms": round(milliseconds, 1)}
+    _db_log.warning("slow statement", extra=facts)
 
 
 def log_database_error(error: DatabaseError, status: int) -> None:
@@ -220,6 +244,8 @@ def _levels(settings: Settings) -> dict[str, int]:
         "": max(logging.WARNING, wanted),
         "uvicorn": max(logging.INFO, wanted),
         "activerow": max(logging.INFO, wanted),
+        # Tells whole URLs, and the names that people try to log in with.
+        "starlette_admin": logging.CRITICAL,
         "notification": wanted,
         # `create_app` makes the engine hide the values of its statements.
         "sqlalchemy.engine": logging.INFO if settings.db_echo else logging.WARNING,

@@ -5,7 +5,7 @@ All of it is plain ASGI, so that a request is one task from end to end.
 
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from uuid import uuid4
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -23,21 +23,20 @@ _SAFE_ID = re.compile(r"[\w.:-]{1,64}", re.ASCII)
 class RequestLog:
     """Gives every request an id, the caller's where it sent a sane one, and writes one line when it is answered."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
+    def __init__(self, app: ASGIApp, *, observe: Callable[[RequestRecord, float], None]) -> None:
+        self.app, self.observe = app, observe
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        record = RequestRecord(_request_id(scope))
-        status: int | None = None
+        record = RequestRecord(_request_id(scope), scope["method"], scope["path"], client=_client(scope))
+        outer_root = scope.get("root_path", "")
 
         async def send_with_id(message: Message) -> None:
-            nonlocal status
             if message["type"] == "http.response.start":
-                status = message["status"]
+                record.status = message["status"]
                 MutableHeaders(scope=message)[REQUEST_ID_HEADER] = record.id
             await send(message)
 
@@ -49,8 +48,23 @@ class RequestLog:
             note(error)
             raise
         finally:
-            log_request(scope["method"], scope["path"], status, (time.perf_counter() - started) * 1000)
+            record.template = _template(scope, outer_root)
+            seconds = time.perf_counter() - started
+            log_request(record, seconds * 1000)
+            self.observe(record, seconds)
             enter_request(None)
+
+
+def _client(scope: Scope) -> str | None:
+    """The address that the request came from."""
+    client: tuple[str, int] | None = scope.get("client")
+    return client[0] if client else None
+
+
+def _template(scope: Scope, outer_root: str) -> str | None:
+    """The path of the route that was found, with what mounted applications stand under in front."""
+    path: str | None = getattr(scope.get("route"), "path_format", None)
+    return None if path is None else scope.get("root_path", "").removeprefix(outer_root) + path
 
 
 def _request_id(scope: Scope) -> str:

@@ -94,3 +94,10 @@ class Health(BaseModel):
     """The service answers."""
 
     status: Literal["ok"] = "ok"
+
+
+class Ready(BaseModel):
+    """The service can do its work."""
+
+    status: Literal["ok"] = "ok"
+    checks: dict[str, bool] = Field(description="What was asked.", examples=[{"database": True}])

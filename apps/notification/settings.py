@@ -40,8 +40,11 @@ class Settings(BaseSettings):
     db_max_overflow: int = Field(default=10, ge=0)
     db_pool_recycle: int = Field(default=900, ge=1)
 
+    slow_query_ms: int = Field(default=500, ge=0)
+
     jwt_secret: SecretStr = Field(default=SecretStr(DEVELOPMENT_SECRET), validate_default=True)
     jwt_previous_secrets: Secrets = ()
+    metrics_token: SecretStr | None = None
     access_token_minutes: int = Field(default=30, ge=1)
     refresh_token_days: int = Field(default=30, ge=1, le=3650)
 

@@ -13,6 +13,7 @@ from notification.settings import Settings
 ROUTES = {
     "/": {"get": {200, 400, 500}},
     "/health": {"get": {200, 400, 500}},
+    "/ready": {"get": {200, 400, 500, 503}},
     "/api/v1/auth/register/{sns_type}": {"post": {201, 400, 409, 422, 429, 500, 503}},
     "/api/v1/auth/login/{sns_type}": {"post": {200, 400, 401, 422, 429, 500, 503}},
     "/api/v1/auth/{provider}/authorize": {"get": {200, 400, 422, 500, 503}},

@@ -37,7 +37,7 @@ def _environment(folder: Path, **changes: str) -> dict[str, str]:
 
 
 @contextmanager
-def _process(folder: Path, **changes: str) -> Generator[tuple[subprocess.Popen[str], str]]:
+def started_service(folder: Path, **changes: str) -> Generator[tuple[subprocess.Popen[str], str]]:
     """The running service, and the first line that it printed."""
     with (folder / "stderr").open("w") as stderr:
         process = subprocess.Popen(
@@ -58,7 +58,7 @@ def _process(folder: Path, **changes: str) -> Generator[tuple[subprocess.Popen[s
         process.communicate()
 
 
-def _address(line: str) -> str:
+def address_of(line: str) -> str:
     return line.removeprefix("Notification API: ").partition(" ")[0]
 
 
@@ -78,8 +78,8 @@ def _refused(folder: Path, **changes: str) -> tuple[int, str]:
 
 def test_the_walk_through(tmp_path: Path) -> None:
     """Register, log in, read and change yourself, as the README does it with curl."""
-    with _process(tmp_path) as (process, line):
-        with httpx.Client(base_url=_address(line)) as client:
+    with started_service(tmp_path) as (process, line):
+        with httpx.Client(base_url=address_of(line)) as client:
             token = client.post("/api/v1/auth/register/email", json=ADA).json()["access_token"]
             login = client.post("/api/v1/auth/login/email", json=ADA)
             headers = {"authorization": f"Bearer {token}"}
@@ -96,8 +96,8 @@ def test_the_walk_through(tmp_path: Path) -> None:
 
 def test_ctrl_c_ends_it_in_order(tmp_path: Path) -> None:
     """No traceback, and everything is closed."""
-    with _process(tmp_path) as (process, line):
-        httpx.get(f"{_address(line)}/health")
+    with started_service(tmp_path) as (process, line):
+        httpx.get(f"{address_of(line)}/health")
         process.send_signal(signal.SIGINT)
         code = process.wait(timeout=30)
 
@@ -163,8 +163,8 @@ def test_production_needs_a_secret(tmp_path: Path) -> None:
 
 def test_reload_serves_too(tmp_path: Path) -> None:
     """With RELOAD=true the service runs in a child process, and ends with its parent."""
-    with _process(tmp_path, RELOAD="true") as (process, line):
-        answer = httpx.get(f"{_address(line)}/health")
+    with started_service(tmp_path, RELOAD="true") as (process, line):
+        answer = httpx.get(f"{address_of(line)}/health")
         process.send_signal(signal.SIGINT)
         process.wait(timeout=30)
         time.sleep(0.1)

@@ -1,22 +1,35 @@
 """Is it there? Endpoints for people and load balancers."""
 
-from datetime import UTC, datetime
+from typing import Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import PlainTextResponse
 
-from notification.schemas import Health
+from notification.deps import PartsDep, ReadinessDep, StatusPageDep
+from notification.errors import NotReadyError
+from notification.openapi import may_raise
+from notification.schemas import Health, Ready
+from notification.status_page import wants_page
 
 router = APIRouter(tags=["service"])
 
 
-@router.get("/", response_class=PlainTextResponse, summary="Name and time")
-async def index() -> str:
-    """One line with the service's name and its clock."""
-    return f"Notification API (UTC: {datetime.now(UTC):%Y.%m.%d %H:%M:%S})"
+_PAGE: dict[int | str, dict[str, Any]] = {200: {"content": {"text/html": {"schema": {"type": "string"}}}}}
+
+
+@router.get("/", response_class=PlainTextResponse, summary="Name and time", responses=_PAGE)
+async def index(request: Request, parts: PartsDep, page: StatusPageDep) -> Response:
+    """One line with the service's name and its clock; a page that says how it is for those who ask for HTML."""
+    return page.page(await parts.look()) if wants_page(request.headers) else page.line()
 
 
 @router.get("/health", summary="Liveness")
 async def health() -> Health:
     """The process answers requests; the database is not asked."""
     return Health()
+
+
+@router.get("/ready", summary="Readiness", openapi_extra=may_raise(NotReadyError))
+async def ready(readiness: ReadinessDep) -> Ready:
+    """The service and what it depends on answer; 503 where something does not."""
+    return Ready(checks=await readiness.check())

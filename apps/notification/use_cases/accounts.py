@@ -3,7 +3,7 @@
 from activerow.errors import UniqueViolationError
 from notification.errors import AccountInactiveError, EmailTakenError, LoginFailedError, PasswordWrongError
 from notification.models import SnsType, Users, UserStatus, db
-from notification.passwords import Passwords
+from notification.passwords import Passwords, Verdict
 from notification.schemas import TokenPair
 from notification.tokens import Tokens
 from notification.use_cases.sessions import lock_active, log_out_everywhere, open_session
@@ -32,10 +32,7 @@ async def log_in(email: str, password: str, passwords: Passwords, tokens: Tokens
     Raises:
         LoginFailedError: There is none. Every reason takes the same time.
     """
-    user = await Users.filter_by(email=email).first()
-    verdict = await passwords.verify(password, user.pw if user else None)
-    if user is None or not verdict.right or user.status is not UserStatus.active:
-        raise LoginFailedError
+    user, verdict = await _recognised(email, password, passwords)
     async with db.transaction():
         current = await Users.get_or_none(user.id, lock=True)
         if current and current.pw == user.pw and current.status is UserStatus.active:
@@ -43,6 +40,24 @@ async def log_in(email: str, password: str, passwords: Passwords, tokens: Tokens
             return await open_session(current, tokens)
     # The account changed while its password was checked: a new password, or the same with a new hash.
     return await log_in(email, password, passwords, tokens)
+
+
+async def recognised(email: str, password: str, passwords: Passwords) -> Users:
+    """The active account with this e-mail and password, not logged in.
+
+    Raises:
+        LoginFailedError: There is none. Every reason takes the same time.
+    """
+    user, _ = await _recognised(email, password, passwords)
+    return user
+
+
+async def _recognised(email: str, password: str, passwords: Passwords) -> tuple[Users, Verdict]:
+    user = await Users.filter_by(email=email).first()
+    verdict = await passwords.verify(password, user.pw if user else None)
+    if user is None or not verdict.right or user.status is not UserStatus.active:
+        raise LoginFailedError
+    return user, verdict
 
 
 async def change_password(user: Users, old: str | None, new: str, passwords: Passwords, tokens: Tokens) -> TokenPair:

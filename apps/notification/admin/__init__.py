@@ -1,0 +1,1 @@
+"""The pages at `/admin`, for those who run the service."""

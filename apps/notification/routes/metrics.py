@@ -1,0 +1,15 @@
+"""Numbers for Prometheus."""
+
+from fastapi import APIRouter, Depends, Response
+
+from notification.deps import MetricsDep, may_read_metrics
+from notification.metrics import MEDIA_TYPE
+from notification.use_cases.administration import queue_depth
+
+router = APIRouter(tags=["service"])
+
+
+@router.get("/metrics", include_in_schema=False, dependencies=[Depends(may_read_metrics)])
+async def read_metrics(metrics: MetricsDep) -> Response:
+    """All numbers, in the text format of Prometheus."""
+    return Response(metrics.text(await queue_depth()), media_type=MEDIA_TYPE)
