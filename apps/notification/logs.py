@@ -45,7 +45,7 @@ def log_request(method: str, path: str, status: int | None, milliseconds: float)
     _app_log.log(_level(status), "%s %s %s", method, path, status or "was not answered", extra=facts)
 
 
-def log_database_error(error: DatabaseError, status: int) -> None:
+def log_database_error(error: DatabaseError, status: int | None) -> None:
     """One line for what the database refused: model, operation and the driver's code, no values."""
     facts: dict[str, object] = {
         "code": error.code,
