@@ -6,12 +6,12 @@ from typing import Final
 
 from fastapi.security.utils import get_authorization_scheme_param
 from starlette.datastructures import Headers
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from activerow.errors import ActiveRowError
 from notification.client_address import client_of
-from notification.errors import ApiError, NotAuthenticatedError
+from notification.errors import ApiError, BodyChangedError, NotAuthenticatedError
 from notification.known_keys import KnownKey
 from notification.models import Users
 from notification.problems import Problems
@@ -45,8 +45,9 @@ DOORS: Final = (
 
 
 def door_to(path: str) -> Door:
-    """What it takes to reach a path."""
-    return next(door for above, door in DOORS if path == above or path.startswith(above.rstrip("/") + "/"))
+    """What it takes to reach a path; what is none, as in `OPTIONS *`, is not open."""
+    doors = (door for above, door in DOORS if path == above or path.startswith(above.rstrip("/") + "/"))
+    return next(doors, Door.USER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +142,10 @@ def _signatures(scope: Scope) -> list[bytes]:
 async def _checked(claim: Claim, receive: Receive) -> Receive:
     """Read the body, compare it with what was signed, and hand it on."""
     request = Request({"type": "http", "method": "POST", "headers": []}, receive)
-    body = await request.body()
+    try:
+        body = await request.body()
+    except ClientDisconnect as error:
+        raise BodyChangedError from error
     claim.check_body(body)
     handed_on = False
 

@@ -69,7 +69,7 @@ def log_slow_statement(statement: str, milliseconds: float) -> None:
     _db_log.warning("slow statement", extra=facts)
 
 
-def log_database_error(error: DatabaseError, status: int) -> None:
+def log_database_error(error: DatabaseError, status: int | None) -> None:
     """One line for what the database refused: model, operation and the driver's code, no values."""
     facts: dict[str, object] = {
         "code": error.code,

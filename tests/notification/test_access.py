@@ -72,6 +72,8 @@ async def test_a_new_route_is_protected_without_doing_anything(settings: Setting
         ("/", Door.OPEN),
         ("/docs", Door.OPEN),
         ("/apix", Door.OPEN),
+        ("*", Door.USER),
+        ("", Door.USER),
         ("/api", Door.USER),
         ("/api/v1/users/me", Door.USER),
         ("/api/v1/servicesx", Door.USER),
@@ -355,6 +357,15 @@ async def test_a_websocket_is_not_let_in_either(settings: Settings) -> None:
         sent = await _raw(app, "/api/v1/feed", [], type="websocket", scheme="ws")
 
     assert [message["type"] for message in sent] == ["websocket.close"]
+
+
+async def test_a_target_that_is_no_path_is_refused(settings: Settings) -> None:
+    """`OPTIONS *` is valid HTTP."""
+    app = create_app(settings)
+    async with running(app):
+        sent = await _raw(app, "*", [], method="OPTIONS")
+
+    assert sent[0]["status"] == 401
 
 
 async def test_keys_are_personal(client: httpx.AsyncClient, ada: dict[str, str]) -> None:

@@ -3,17 +3,16 @@
 import re
 import secrets
 import time
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Final
 
 from sqlalchemy.orm import joinedload
 
-from activerow.errors import TransientError, UniqueViolationError
+from activerow.errors import DatabaseError, UniqueViolationError
 from notification.errors import SignatureInvalidError, SignatureUsedError
 from notification.known_keys import KnownKey, KnownKeys
-from notification.logs import log_unreadable_secret
+from notification.logs import log_database_error, log_unreadable_secret
 from notification.models import ApiKeys, KeyStatus, UsedSignatures, UserStatus
 from notification.networks import Address, contains, network_of
 from notification.signatures import WINDOW_SECONDS, Claim
@@ -79,9 +78,11 @@ class SignedCalls:
         if time.monotonic() < self._sweep_at:
             return
         self._sweep_at = time.monotonic() + _SWEEP_SECONDS
-        # Another process may be sweeping too; what is left now goes next time.
-        with suppress(TransientError):
+        try:
             await UsedSignatures.where(UsedSignatures.expires_at < datetime.now(UTC)).delete()
+        except DatabaseError as error:
+            # No reason to refuse the call: another process may be sweeping, and what is left now goes next time.
+            log_database_error(error, status=None)
 
 
 async def _look(access_key: str) -> KnownKey | None:
