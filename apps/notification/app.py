@@ -14,6 +14,7 @@ from starlette.types import Lifespan
 from activerow.errors import ActiveRowError
 from activerow.fastapi import install
 from notification import logs
+from notification.delivery.dispatch import Dispatch
 from notification.deps import Services
 from notification.errors import ApiError
 from notification.middleware import REQUEST_ID_HEADER, RequestLog, TrustedHosts, UnexpectedErrors
@@ -21,7 +22,7 @@ from notification.models import db
 from notification.openapi import DocumentedAPI
 from notification.passwords import Passwords
 from notification.problems import Problems, Row
-from notification.routes import auth, service, users
+from notification.routes import auth, service, services, users
 from notification.schema import MIGRATIONS, configure
 from notification.settings import Settings
 from notification.tokens import Tokens
@@ -32,6 +33,7 @@ ANSWERS: Final[Mapping[str, Row]] = MappingProxyType(
     {
         "sns_type_not_offered": Row(400, 1, "Not offered yet"),
         "untrusted_host": Row(400, 2, "Unknown host", "This service does not answer for this host name."),
+        "channel_not_offered": Row(400, 30, "Channel not offered"),
         "not_authenticated": Row(401, 1, "Not logged in"),
         "login_failed": Row(401, 2, "Log-in failed"),
         "token_invalid": Row(401, 3, "Token not valid"),
@@ -42,12 +44,14 @@ ANSWERS: Final[Mapping[str, Row]] = MappingProxyType(
         "unique_violation": Row(409, 2, "Already taken", "Another record has this value."),
         "foreign_key_violation.delete": Row(409, 3, "Still in use", "Other records still refer to it."),
         "stale_record": Row(409, 4, "Changed meanwhile", "It was changed or deleted meanwhile; read it again."),
+        "idempotency_conflict": Row(409, 30, "Key used before"),
         "validation_error": Row(422, 1, "Request not valid", "Some of what was sent is missing or not valid."),
         "not_null_violation": Row(422, 2, "Value missing", "A required value is missing."),
         "check_violation": Row(422, 3, "Value not allowed", "A value is not allowed."),
         "invalid_data": Row(422, 4, "Value not valid", "A value is too long, out of range or of the wrong type."),
         "foreign_key_violation": Row(422, 5, "Unknown reference", "It refers to a record that does not exist."),
         "invalid_cursor": Row(422, 6, "Page cursor not valid", "Start again without a cursor."),
+        "webhook_refused": Row(422, 30, "Webhook not allowed"),
         "unexpected_error": Row(500, 0, "Internal error", "Something went wrong on our side."),
         "save_error": Row(500, 1, "Saving failed", "It could not be saved."),
         "save_error.delete": Row(500, 2, "Deleting failed", "It could not be deleted."),
@@ -75,11 +79,13 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app = DocumentedAPI(title="Notification API", version="0.1.0", lifespan=_migrated)
     app.problems = problems
     app.state.services = Services(
-        Passwords(), Tokens(settings.jwt_secret.get_secret_value(), settings.access_token_minutes)
+        Passwords(),
+        Tokens(settings.jwt_secret.get_secret_value(), settings.access_token_minutes),
+        Dispatch.of(settings),
     )
     install(app, db)
     app.router.lifespan_context = _logged(app.router.lifespan_context, settings)
-    for router in (service.router, auth.router, users.router):
+    for router in (service.router, auth.router, users.router, services.router):
         app.include_router(router)
     _answer_errors(app, problems)
     _surround(app, problems, settings)
@@ -108,9 +114,11 @@ def _surround(app: FastAPI, problems: Problems, settings: Settings) -> None:
 
 
 @asynccontextmanager
-async def _migrated(_: FastAPI) -> AsyncGenerator[None]:
+async def _migrated(app: FastAPI) -> AsyncGenerator[None]:
     await MIGRATIONS.upgrade()
-    yield
+    services: Services = app.state.services
+    async with services.dispatch.asking():
+        yield
 
 
 def _logged(inner: Lifespan[Any], settings: Settings) -> Lifespan[Any]:

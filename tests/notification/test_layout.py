@@ -20,12 +20,14 @@ FORBIDDEN = {"commit", "rollback", "close", "add", "add_all", "flush", "execute"
 # Every module imports only from modules to its right.
 ORDER = [
     "__main__",
+    "worker",
     "server",
     "app",
     "schema",
     "routes",
     "deps",
     "use_cases",
+    "delivery",
     "middleware",
     "openapi",
     "problems",
@@ -33,6 +35,7 @@ ORDER = [
     "request_context",
     "tokens",
     "passwords",
+    "messages",
     "schemas",
     "models",
     "errors",
