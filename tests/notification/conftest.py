@@ -39,7 +39,7 @@ async def client_on_backend(database_url: str, tmp_path: Path) -> AsyncIterator[
 
 
 @pytest.fixture
-async def outbox_on_backend(database_url: str, tmp_path: Path) -> AsyncIterator[Settings]:
+async def prepared_on_backend(database_url: str, tmp_path: Path) -> AsyncIterator[Settings]:
     """Settings of a service whose tables are there, on this test's backend."""
     settings = settings_for(tmp_path, database_url=database_url, retry_seconds=60)
     async with configure(settings):
@@ -48,7 +48,7 @@ async def outbox_on_backend(database_url: str, tmp_path: Path) -> AsyncIterator[
 
 
 @pytest.fixture
-async def outbox(settings: Settings) -> AsyncIterator[Settings]:
+async def prepared(settings: Settings) -> AsyncIterator[Settings]:
     """Settings of a service whose tables are there."""
     async with configure(settings):
         await MIGRATIONS.upgrade()

@@ -19,6 +19,11 @@ ROUTES = {
         "get": {200, 400, 401, 500, 503},
         "patch": {200, 400, 401, 409, 422, 500, 503},
     },
+    "/api/v1/services/email": {"post": {202, 400, 401, 409, 422, 500, 503}},
+    "/api/v1/services/kakao": {"post": {202, 400, 401, 409, 422, 500, 503}},
+    "/api/v1/services/webhook": {"post": {202, 400, 401, 409, 422, 500, 503}},
+    "/api/v1/services/notifications": {"get": {200, 400, 401, 422, 500, 503}},
+    "/api/v1/services/notifications/{notification_id}": {"get": {200, 400, 401, 404, 422, 500, 503}},
 }
 
 
