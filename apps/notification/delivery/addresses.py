@@ -47,7 +47,7 @@ def check_url(url: str, *, allow_private: bool = False) -> httpx.URL:
 
 
 def _check_host(url: httpx.URL) -> None:
-    port = url.port or (443 if url.scheme == "https" else 80)
+    port = (443 if url.scheme == "https" else 80) if url.port is None else url.port
     if port not in _PORTS:
         raise WebhookRefusedError("The port of the webhook must be 80, 443 or one from 8000 to 8999.")
     if (address := _literal(url.host)) and not is_public(address):
