@@ -4,7 +4,7 @@ import asyncio
 import email
 import socket
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from email.message import EmailMessage
@@ -54,7 +54,7 @@ class Mailbox:
 
 
 @contextmanager
-def mail_server() -> Iterator[Mailbox]:
+def mail_server() -> Generator[Mailbox]:
     """A running mail server, in a thread of its own."""
     mailbox = Mailbox()
     with socket.socket() as free:
@@ -99,7 +99,7 @@ class WebServer:
 
 
 @asynccontextmanager
-async def web_server(answer: bytes | None = None, **options: Any) -> AsyncIterator[WebServer]:
+async def web_server(answer: bytes | None = None, **options: Any) -> AsyncGenerator[WebServer]:
     """A running web server."""
     served = WebServer() if answer is None else WebServer(answer)
     server = await asyncio.start_server(served.serve, "127.0.0.1", 0, **options)

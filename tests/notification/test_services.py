@@ -1,7 +1,7 @@
 """Asking for notifications over HTTP."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,7 +26,7 @@ LIST = "/api/v1/services/notifications"
 
 
 @asynccontextmanager
-async def calling(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
+async def calling(settings: Settings) -> AsyncGenerator[httpx.AsyncClient]:
     """A client with a key, of a service with these settings."""
     app = create_app(settings)
     admit_test_keys(app)
@@ -237,6 +237,15 @@ async def test_of_concurrent_duplicates_one_is_sent(database_url: str, tmp_path:
     assert len(mailbox.messages) == 1
 
 
+async def test_a_broker_that_is_away_refuses_nobody(tmp_path: Path) -> None:
+    """The notification is in the outbox, and a worker's sweeper finds it there."""
+    async with calling(settings_for(tmp_path, broker_url="redis://127.0.0.1:1", webhook_allow_private=True)) as client:
+        answer = await client.post(WEBHOOK, json={"url": "http://127.0.0.1:1/", "text": "Done."})
+        state = (await client.get(f"{LIST}/{answer.json()['id']}")).json()
+
+    assert (answer.status_code, state["status"], state["attempts"]) == (202, "queued", 0)
+
+
 async def test_other_owners_notifications_are_not_there(caller: httpx.AsyncClient) -> None:
     """404, as for an id that does not exist; and the list has the caller's own only."""
     theirs = (await caller.post(EMAIL, json=MAIL)).json()["id"]
@@ -263,6 +272,7 @@ async def test_the_list_is_walked_by_cursors(database_url: str, tmp_path: Path) 
             await noted(user, status=Delivery.sent)
         client.headers["x-test-key"] = "grace"
         seen: list[int] = []
+        page: dict[str, Any] = {}
         cursor: dict[str, str] = {}
         for _ in range(3):
             page = (await client.get(LIST, params={"size": "2"} | cursor)).json()

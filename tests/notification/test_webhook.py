@@ -1,7 +1,7 @@
 """Webhooks, and URLs by which a caller would like to reach what is not theirs."""
 
 import ssl
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -24,6 +24,16 @@ from tests.notification.mailbox import web_server
 
 def _row(url: str) -> Notifications:
     return Notifications(id=7, payload={"url": url, "text": "Done."})
+
+
+def _noting(reached: list[httpx.Request]) -> Callable[[httpx.Request], httpx.Response]:
+    """A server that keeps its requests."""
+
+    def serve(request: httpx.Request) -> httpx.Response:
+        reached.append(request)
+        return httpx.Response(200)
+
+    return serve
 
 
 async def _here(host: str, port: int) -> Sequence[str]:
@@ -121,7 +131,7 @@ def test_urls_that_are_called(url: str) -> None:
 async def test_a_name_with_a_private_address_is_refused(address: str) -> None:
     """Also when another of its addresses is public; nothing is connected to."""
     reached: list[httpx.Request] = []
-    inner = httpx.MockTransport(lambda request: reached.append(request) or httpx.Response(200))
+    inner = httpx.MockTransport(_noting(reached))
 
     async def lookup(host: str, port: int) -> Sequence[str]:
         return ["93.184.215.14", address]
@@ -136,7 +146,7 @@ async def test_a_name_with_a_private_address_is_refused(address: str) -> None:
 async def test_the_connection_goes_to_the_address_that_was_checked() -> None:
     """A name that is public when it is checked and private a moment later gains nothing: it is asked once."""
     reached: list[httpx.Request] = []
-    inner = httpx.MockTransport(lambda request: reached.append(request) or httpx.Response(200))
+    inner = httpx.MockTransport(_noting(reached))
     answers = [["93.184.215.14"], ["127.0.0.1"]]
 
     async def lookup(host: str, port: int) -> Sequence[str]:

@@ -52,6 +52,11 @@ async def release(ids: Collection[int]) -> int:
     return await waiting.update(due_at=utc_now())
 
 
+async def has_due() -> bool:
+    """Whether there is something for the two functions below; asked first, because they lock what they look at."""
+    return await Notifications.where(_due()).exists()
+
+
 @db.transactional(retries=5)
 async def bury(max_attempts: int) -> int:
     """Give up notifications whose last attempt ended with its worker; how many there were."""

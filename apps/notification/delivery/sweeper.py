@@ -42,7 +42,7 @@ class Sweeper:
     async def sweep(self) -> int:
         """Hand over what is due, as far as there is room; how many there were."""
         room = max(0, _BATCH - len(self.queue.waiting))
-        if not room:
+        if not room or not await outbox.has_due():
             return 0
         if lost := await outbox.bury(self.max_attempts):
             _log.warning("%d notifications given up: their last attempt did not come to its end", lost)
