@@ -19,7 +19,7 @@ from notification.settings import Settings, explain
 from tests.notification.deliveries import MAIL, noted, owner
 from tests.notification.mailbox import Mailbox
 from tests.notification.service import settings_for
-from tests.notification.workers import redis_server, worker
+from tests.notification.workers import broker_server, redis_server, worker
 
 
 async def _until(is_so: Callable[[], Awaitable[bool]]) -> None:
@@ -177,6 +177,39 @@ async def _handed_over() -> bool:
 async def test_the_broker_is_what_the_url_says(url: str, kind: type) -> None:
     """Nothing is connected to by making it."""
     assert type(broker_at(url)) is kind
+
+
+@pytest.mark.parametrize("broker", ["redis", "nats", "amqp"])
+async def test_a_broker_carries_ids_from_one_process_to_another(broker: str, tmp_path: Path) -> None:
+    """They arrive at whoever works; whoever asks gets none."""
+    arrived: set[int] = set()
+    finish = asyncio.Event()
+
+    async def deliver(number: int) -> None:
+        arrived.add(number)
+
+    with broker_server(broker, tmp_path) as url:
+        working, asking = Queue(broker_at(url), deliver), Queue(broker_at(url), _nothing)
+        await working.open(working=True)
+        await asking.open(working=False)
+        work = asyncio.create_task(working.work(3, finish, 5))
+        async with asyncio.timeout(20):
+            while 0 not in arrived:  # NATS forgets what nobody listens to yet
+                await asking.put(0)
+                await asyncio.sleep(0.05)
+            await asking.put(1, 2, 3, 4)
+            while len(arrived) < 5:
+                await asyncio.sleep(0.01)
+        finish.set()
+        await work
+        await asking.close()
+        await working.close()
+
+    assert arrived == set(range(5))
+
+
+async def _nothing(_: int) -> None:
+    raise AssertionError("only workers deliver")
 
 
 async def test_no_more_deliveries_at_once_than_allowed() -> None:

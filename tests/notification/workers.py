@@ -59,10 +59,7 @@ def redis_server(folder: Path, port: str | None = None) -> Generator[str]:
         if os.environ.get("ACTIVEROW_REQUIRE_BACKENDS") == "1":
             pytest.fail("redis-server is not on this machine")
         pytest.skip("redis-server is not on this machine")
-    if port is None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = str(free.getsockname()[1])
+    port = port or _free_port()
     options = ["--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", str(folder)]
     process = subprocess.Popen([program, *options], stdout=subprocess.PIPE, text=True)
     try:
@@ -74,3 +71,43 @@ def redis_server(folder: Path, port: str | None = None) -> Generator[str]:
     finally:
         process.kill()
         process.communicate()
+
+
+@contextmanager
+def broker_server(kind: str, folder: Path) -> Generator[str]:
+    """The URL of a broker: a private one, or the one that ACTIVEROW_TEST_AMQP_URL names."""
+    if kind == "redis":
+        with redis_server(folder) as url:
+            yield url
+    elif kind == "nats":
+        with _nats_server() as url:
+            yield url
+    elif url := os.environ.get("ACTIVEROW_TEST_AMQP_URL"):
+        yield url
+    else:
+        pytest.skip("ACTIVEROW_TEST_AMQP_URL is not set")
+
+
+@contextmanager
+def _nats_server() -> Generator[str]:
+    program = shutil.which("nats-server")
+    if program is None:
+        pytest.skip("nats-server is not on this machine")
+    port = _free_port()
+    options = ["--addr", "127.0.0.1", "--port", port]
+    process = subprocess.Popen([program, *options], stderr=subprocess.PIPE, text=True)
+    try:
+        assert process.stderr
+        for line in process.stderr:
+            if "Server is ready" in line:
+                break
+        yield f"nats://127.0.0.1:{port}"
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def _free_port() -> str:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return str(free.getsockname()[1])

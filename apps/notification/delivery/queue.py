@@ -104,7 +104,9 @@ class Queue:
         """Deliver what is handed over until `finish`, then end what has begun, for `patience` seconds at most."""
         pause = 1.0
         while not finish.is_set():
-            receiver = Receiver(self._broker, max_async_tasks=concurrency, wait_tasks_timeout=patience)
+            receiver = Receiver(
+                self._broker, max_async_tasks=concurrency, wait_tasks_timeout=patience, run_startup=False
+            )
             try:
                 await receiver.listen(finish)
             except Exception as error:  # noqa: BLE001  # brokers go away in many ways; the sweeper goes on meanwhile
