@@ -82,8 +82,8 @@ def broker_server(kind: str, folder: Path) -> Generator[str]:
     elif kind == "nats":
         with _nats_server() as url:
             yield url
-    elif url := os.environ.get("ACTIVEROW_TEST_AMQP_URL"):
-        yield url
+    elif named := os.environ.get("ACTIVEROW_TEST_AMQP_URL"):
+        yield named
     else:
         pytest.skip("ACTIVEROW_TEST_AMQP_URL is not set")
 
