@@ -12,6 +12,7 @@ from taskiq_aio_pika import AioPikaBroker
 from taskiq_nats import NatsBroker
 from taskiq_redis import ListQueueBroker
 
+from activerow.types import utc_now
 from notification.delivery.dispatch import Dispatch
 from notification.delivery.queue import ProcessBroker, Queue, broker_at
 from notification.models import Delivery, Notifications
@@ -22,8 +23,8 @@ from tests.notification.service import settings_for
 from tests.notification.workers import broker_server, redis_server, worker
 
 
-async def _until(is_so: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(60):
+async def _until(is_so: Callable[[], Awaitable[bool]], seconds: float = 60) -> None:
+    async with asyncio.timeout(seconds):
         while not await is_so():
             await asyncio.sleep(0.02)
 
@@ -57,9 +58,11 @@ async def _kill_and_recover(settings: Settings, mailbox: Mailbox, folder: Path, 
     """Kill a worker in the middle and let another one end the work: all is there, hardly anything twice."""
     await asyncio.to_thread(_killed_in_the_middle, folder / "first", settings.database_url, mailbox, after)
     under_way = set(await Notifications.filter_by(status=Delivery.sending).pluck(Notifications.id))
+    # The claims of the killed worker would be over in a while.
+    await Notifications.filter_by(status=Delivery.sending).update(claimed_until=utc_now())
     left = len(ids) - await Notifications.filter_by(status=Delivery.sent).count()
     with worker(folder / "second", settings.database_url, SMTP_URL=mailbox.url) as second:
-        await _until(_all_sent)
+        await _until(_all_sent, seconds=10 + len(ids))
         second.terminate()
         assert await asyncio.to_thread(second.wait, 30) == 0
 

@@ -26,7 +26,7 @@ def worker(folder: Path, database_url: str, **settings: str) -> Generator[subpro
         "ENVIRONMENT": "test",
         "DATABASE_URL": database_url,
         "LOG_DIR": str(folder / "logs"),
-        "DELIVERY_TIMEOUT": "1",
+        "DELIVERY_TIMEOUT": "30",
         "SWEEP_SECONDS": "0.1",
         "HANDOVER_SECONDS": "2",
         "RETRY_SECONDS": "0.2",
