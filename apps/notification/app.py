@@ -18,6 +18,7 @@ from notification.access import Access, Keeper
 from notification.admin.site import mount_admin
 from notification.body_limit import BodyLimit
 from notification.client_address import ClientAddress
+from notification.delivery.dispatch import Dispatch
 from notification.deps import Services
 from notification.errors import ApiError
 from notification.handshakes import Handshakes
@@ -32,7 +33,7 @@ from notification.passwords import Passwords
 from notification.problems import Problems, Row
 from notification.providers import configured
 from notification.rates import Rates
-from notification.routes import api_keys, auth, caller, identities, service, social, users
+from notification.routes import api_keys, auth, caller, identities, service, services, social, users
 from notification.routes import metrics as metrics_route
 from notification.schema import MIGRATIONS, configure
 from notification.security_headers import SecurityHeaders
@@ -63,6 +64,7 @@ ANSWERS: Final[Mapping[str, Row]] = MappingProxyType(
         "parameter_repeated": Row(400, 21, "Parameter repeated"),
         "timestamp_malformed": Row(400, 22, "Timestamp not valid"),
         "digest_malformed": Row(400, 23, "Digest not valid"),
+        "channel_not_offered": Row(400, 30, "Channel not offered"),
         "not_authenticated": Row(401, 1, "Not logged in"),
         "login_failed": Row(401, 2, "Log-in failed"),
         "token_invalid": Row(401, 3, "Token not valid"),
@@ -93,6 +95,7 @@ ANSWERS: Final[Mapping[str, Row]] = MappingProxyType(
         "too_many_keys": Row(409, 20, "Too many keys"),
         "too_many_addresses": Row(409, 21, "Too many networks"),
         "body_too_large": Row(413, 1, "Body too large"),
+        "idempotency_conflict": Row(409, 30, "Key used before"),
         "validation_error": Row(422, 1, "Request not valid", "Some of what was sent is missing or not valid."),
         "not_null_violation": Row(422, 2, "Value missing", "A required value is missing."),
         "check_violation": Row(422, 3, "Value not allowed", "A value is not allowed."),
@@ -100,6 +103,7 @@ ANSWERS: Final[Mapping[str, Row]] = MappingProxyType(
         "foreign_key_violation": Row(422, 5, "Unknown reference", "It refers to a record that does not exist."),
         "invalid_cursor": Row(422, 6, "Page cursor not valid", "Start again without a cursor."),
         "rate_limited": Row(429, 1, "Too many requests"),
+        "webhook_refused": Row(422, 30, "Webhook not allowed"),
         "unexpected_error": Row(500, 0, "Internal error", "Something went wrong on our side."),
         "save_error": Row(500, 1, "Saving failed", "It could not be saved."),
         "save_error.delete": Row(500, 2, "Deleting failed", "It could not be deleted."),
@@ -134,18 +138,18 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     if signing:
         serve_signing_docs(app)
     app.problems = problems
-    services = _services(settings, app.version)
-    app.state.services = services
+    known = _services(settings, app.version)
+    app.state.services = known
     install(app, db)
     app.router.lifespan_context = _logged(app.router.lifespan_context, settings)
     for router in (
         *(service.router, metrics_route.router, auth.router, social.router, users.router),
-        *(identities.router, api_keys.router, caller.router),
+        *(identities.router, api_keys.router, caller.router, services.router),
     ):
         app.include_router(router)
-    mount_admin(app, db, settings, services.passwords)
+    mount_admin(app, db, settings, known.passwords)
     _answer_errors(app, problems)
-    _surround(app, problems, settings, services)
+    _surround(app, problems, settings, known)
     return app
 
 
@@ -159,6 +163,7 @@ def _services(settings: Settings, version: str) -> Services:
         tokens=Tokens(keyring, settings.access_token_minutes, settings.refresh_token_days),
         handshakes=Handshakes(keyring),
         providers=configured(settings),
+        dispatch=Dispatch.of(settings),
         vault=Vault(settings.passphrases),
         known_keys=KnownKeys(),
         readiness=Readiness({"database": ask_database}),
@@ -204,10 +209,12 @@ def _prepared(settings: Settings) -> Lifespan[Any]:
     """The innermost lifespan, in which the database is connected: its tables are up to date, its statements watched."""
 
     @asynccontextmanager
-    async def lifespan(_: Any) -> AsyncGenerator[None]:
+    async def lifespan(app: Any) -> AsyncGenerator[None]:
         await MIGRATIONS.upgrade()
+        services: Services = app.state.services
         with StatementWatch(settings.slow_query_ms).on(db.engine):
-            yield
+            async with services.dispatch.asking():
+                yield
 
     return lifespan
 

@@ -4,13 +4,14 @@ import hmac
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import Depends, Security
+from fastapi import Depends, Header, Security
 from fastapi.security import APIKeyHeader, APIKeyQuery, HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import SecretStr
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 
 from notification.access import admitted_key, admitted_user
+from notification.delivery.dispatch import Dispatch
 from notification.errors import MetricsRefusedError, NotAuthenticatedError, SignatureMissingError
 from notification.handshakes import LIFETIME, Handshakes
 from notification.known_keys import KnownKey, KnownKeys
@@ -44,6 +45,7 @@ class Services:
     status_page: StatusPage
     metrics: Metrics
     metrics_token: SecretStr | None
+    dispatch: Dispatch
 
 
 def _services(connection: HTTPConnection) -> Services:
@@ -95,6 +97,10 @@ def _metrics(services: Annotated[Services, Depends(_services)]) -> Metrics:
     return services.metrics
 
 
+def _dispatch(services: Annotated[Services, Depends(_services)]) -> Dispatch:
+    return services.dispatch
+
+
 PasswordsDep = Annotated[Passwords, Depends(_passwords)]
 TokensDep = Annotated[Tokens, Depends(_tokens)]
 VaultDep = Annotated[Vault, Depends(_vault)]
@@ -105,6 +111,7 @@ ReadinessDep = Annotated[Readiness, Depends(_readiness)]
 PartsDep = Annotated[Readiness, Depends(_parts)]
 MetricsDep = Annotated[Metrics, Depends(_metrics)]
 StatusPageDep = Annotated[StatusPage, Depends(_status_page)]
+DispatchDep = Annotated[Dispatch, Depends(_dispatch)]
 
 
 def not_to_be_stored(response: Response) -> None:
@@ -212,3 +219,10 @@ def may_read_metrics(
     sent = credentials.credentials if credentials else ""
     if not token or not hmac.compare_digest(token.encode(), sent.encode()):
         raise MetricsRefusedError
+
+
+# Of the caller's own choice; the same key again means the same request again.
+IdempotencyKey = Annotated[
+    str | None,
+    Header(min_length=1, max_length=255, pattern=r"^[!-~]+$", description="Makes repeating this request harmless."),
+]

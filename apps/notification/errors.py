@@ -5,6 +5,9 @@ ApiError
 ├── SnsTypeNotOfferedError
 ├── EmailTakenError
 ├── LoginFailedError
+├── ChannelNotOfferedError
+├── WebhookRefusedError
+├── IdempotencyConflictError
 ├── NotReadyError
 ├── MetricsRefusedError
 ├── OwnAccountError
@@ -361,3 +364,24 @@ class BodyChangedError(SignedCallError):
 
     code = "body_changed"
     message = "The body is not the one that was signed."
+
+
+class ChannelNotOfferedError(ApiError):
+    """This installation cannot send by this channel."""
+
+    code = "channel_not_offered"
+    message = "Notifications by this channel are not offered here."
+
+
+class WebhookRefusedError(ApiError):
+    """The URL of a webhook is one that the service does not call."""
+
+    code = "webhook_refused"
+    message = "The URL of the webhook must be a public http or https address on a usual port."
+
+
+class IdempotencyConflictError(ApiError):
+    """The idempotency key was used for something else before."""
+
+    code = "idempotency_conflict"
+    message = "This Idempotency-Key was used for another notification; use a new key."

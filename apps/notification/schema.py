@@ -18,6 +18,7 @@ def configure(settings: Settings) -> Database:
         pool_size=settings.db_pool_size,
         max_overflow=settings.db_max_overflow,
         pool_recycle=settings.db_pool_recycle,
+        secret=settings.jwt_secret.get_secret_value(),
         engine_options={"hide_parameters": True},
     )
     return db

@@ -1,7 +1,9 @@
 """Settings of the service: environment variables first, then `.env`, then the defaults below."""
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from limits import parse_many
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
@@ -14,6 +16,8 @@ from notification.networks import network_of
 PROJECT_FOLDER = Path(__file__).resolve().parents[2]
 DEVELOPMENT_SECRET = "for development only: anyone can read this secret"  # noqa: S105  # refused in production
 _SIGNATURE_BYTES = 32
+_ADDRESS = r"^[^\s@<>,;:\"]+@[A-Za-z0-9][A-Za-z0-9.-]*$"
+_BROKERS = ("redis", "rediss", "amqp", "amqps", "nats")
 
 # A comma-separated setting, such as TRUSTED_HOSTS=api.example.com,localhost.
 Words = Annotated[tuple[str, ...], NoDecode]
@@ -78,6 +82,19 @@ class Settings(BaseSettings):
     log_dir: Path = Field(default=Path("logs"), validate_default=True)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = "INFO"
     log_backup_count: int = Field(default=30, ge=0)
+
+    smtp_url: SecretStr = SecretStr("")
+    mail_from: str = Field(default="notification@localhost.localdomain", pattern=_ADDRESS)
+    kakao_api_url: str = Field(default="", pattern=r"^(https?://\S+)?$", repr=False)
+    kakao_api_key: SecretStr = SecretStr("")
+    webhook_allow_private: bool = False
+    broker_url: SecretStr = SecretStr("")
+    worker_concurrency: int = Field(default=10, ge=1, le=1000)
+    max_attempts: int = Field(default=8, ge=1, le=100)
+    delivery_timeout: float = Field(default=15, gt=0, le=600)
+    retry_seconds: float = Field(default=10, gt=0)
+    sweep_seconds: float = Field(default=5, gt=0)
+    handover_seconds: float = Field(default=60, gt=0)
 
     @field_validator("allowed_origins", "trusted_hosts", "trusted_proxies", "jwt_previous_secrets", mode="before")
     @classmethod
@@ -169,6 +186,18 @@ class Settings(BaseSettings):
     def _folder_from_the_project_folder(cls, value: Path) -> Path:
         return PROJECT_FOLDER / value.expanduser()
 
+    @field_validator("smtp_url")
+    @classmethod
+    def _mail_server(cls, value: SecretStr) -> SecretStr:
+        _check_server(value, ("smtp", "smtps"), "smtp://user:password@mail.example.com:587")
+        return value
+
+    @field_validator("broker_url")
+    @classmethod
+    def _broker(cls, value: SecretStr) -> SecretStr:
+        _check_server(value, _BROKERS, "redis://localhost:6379, amqp://... or nats://...")
+        return value
+
     @property
     def passphrases(self) -> tuple[str, ...]:
         """What the secrets of API keys are encrypted with: the current passphrase, then those before it."""
@@ -197,6 +226,19 @@ def _parsed(url: str) -> URL:
         # The original message may repeat the URL, and with it a password.
         example = "sqlite:///app.db or postgresql://user:password@host/name"
         raise ValueError(f"not the URL of a database, such as {example}") from None
+
+
+def _check_server(value: SecretStr, schemes: Collection[str], example: str) -> None:
+    url = value.get_secret_value()
+    if not url:
+        return
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in schemes and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        usable = False  # the original message may repeat the URL
+    if not usable:
+        raise ValueError(f"not a URL such as {example}")
 
 
 def explain(error: ValidationError) -> list[str]:

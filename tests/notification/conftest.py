@@ -1,12 +1,14 @@
 """Fixtures: a service on a SQLite file of its own, and one on each backend."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 
+from notification.schema import MIGRATIONS, configure
 from notification.settings import Settings
+from tests.notification.mailbox import Mailbox, mail_server
 from tests.notification.service import ADA, registered, serving, settings_for
 
 
@@ -34,3 +36,27 @@ async def client_on_backend(database_url: str, tmp_path: Path) -> AsyncIterator[
     """A client of a service that runs on this test's backend."""
     async with serving(settings_for(tmp_path, database_url=database_url)) as client:
         yield client
+
+
+@pytest.fixture
+async def prepared_on_backend(database_url: str, tmp_path: Path) -> AsyncIterator[Settings]:
+    """Settings of a service whose tables are there, on this test's backend."""
+    settings = settings_for(tmp_path, database_url=database_url, retry_seconds=60)
+    async with configure(settings):
+        await MIGRATIONS.upgrade()
+        yield settings
+
+
+@pytest.fixture
+async def prepared(settings: Settings) -> AsyncIterator[Settings]:
+    """Settings of a service whose tables are there."""
+    async with configure(settings):
+        await MIGRATIONS.upgrade()
+        yield settings
+
+
+@pytest.fixture
+def mailbox() -> Iterator[Mailbox]:
+    """A mail server and what it was given."""
+    with mail_server() as mailbox:
+        yield mailbox

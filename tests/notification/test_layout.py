@@ -20,6 +20,7 @@ FORBIDDEN = {"commit", "rollback", "close", "add", "add_all", "flush", "execute"
 # Every module imports only from modules to its right.
 ORDER = [
     "__main__",
+    "worker",
     "server",
     "app",
     "admin",
@@ -33,6 +34,7 @@ ORDER = [
     "client_address",
     "security_headers",
     "body_limit",
+    "delivery",
     "middleware",
     "metrics",
     "openapi",
@@ -52,6 +54,7 @@ ORDER = [
     "signatures",
     "key_schemas",
     "schemas_social",
+    "messages",
     "schemas",
     "models",
     "errors",

@@ -50,6 +50,11 @@ ROUTES = {
     "/api/v1/users/me/apikeys/{key_id}/whitelists/{address_id}": {
         "delete": {204, 400, 401, 404, 422, 500, 503},
     },
+    "/api/v1/services/email": {"post": {202, 400, 401, 409, 422, 429, 500, 503}},
+    "/api/v1/services/kakao": {"post": {202, 400, 401, 409, 422, 429, 500, 503}},
+    "/api/v1/services/webhook": {"post": {202, 400, 401, 409, 422, 429, 500, 503}},
+    "/api/v1/services/notifications": {"get": {200, 400, 401, 422, 429, 500, 503}},
+    "/api/v1/services/notifications/{notification_id}": {"get": {200, 400, 401, 404, 422, 429, 500, 503}},
 }
 
 
