@@ -1,6 +1,7 @@
 """The revisions of the shop: up, down and up again, on every backend."""
 
 from collections.abc import AsyncIterator
+from decimal import Decimal
 
 import pytest
 from sqlalchemy import inspect, text
@@ -51,13 +52,16 @@ async def test_unit_prices_come_to_a_table_with_rows(empty: None) -> None:
         await connection.execute(text("INSERT INTO products (name, description, price) VALUES ('tea', '', 1)"))
         await connection.execute(text("INSERT INTO orders (promocode) VALUES (NULL)"))
         await connection.execute(
-            text("INSERT INTO order_product_associations (order_id, product_id) SELECT o.id, p.id FROM orders o, products p")
+            text(
+                "INSERT INTO order_product_associations (order_id, product_id)"
+                " SELECT orders.id, products.id FROM orders, products"
+            )
         )
 
     await MIGRATIONS.upgrade(UNIT_PRICE)
 
     (line,) = await OrderProductAssociation.query().all()
-    assert (line.count, line.unit_price) == (1, 0)
+    assert (line.count, line.unit_price) == (1, Decimal(0))
     assert (await Product.query().one()).stock == 0
     assert (await Order.query().one()).promocode is None
 

@@ -1,20 +1,22 @@
 """The shop's tables: money, owners, and the two ways from an order to its products."""
 
+from collections.abc import AsyncIterator
 from decimal import Decimal
 
 import pytest
 from sqlalchemy import func, select
 
-from activerow import Database
 from activerow.errors import CheckViolationError, ForeignKeyViolationError, InvalidDataError, UniqueViolationError
-from shop.models import Base, Order, OrderProductAssociation, Post, Product, Profile, User
-from tests.backends.active import MakeDatabase
+from shop.models import Order, OrderProductAssociation, Post, Product, Profile, User, db
 
 
-@pytest.fixture
-async def db(make_database: MakeDatabase) -> Database:
+@pytest.fixture(autouse=True)
+async def tables(database_url: str) -> AsyncIterator[None]:
     """The shop's tables, empty."""
-    return await make_database(Base)
+    db.configure(database_url)
+    await db.create_all()
+    yield
+    await db.dispose()
 
 
 async def product(name: str = "tea", price: str = "0.10", stock: int = 5) -> Product:
@@ -24,7 +26,7 @@ async def product(name: str = "tea", price: str = "0.10", stock: int = 5) -> Pro
 # --- money ----------------------------------------------------------------------------------------------------------
 
 
-async def test_money_is_exact(db: Database) -> None:
+async def test_money_is_exact() -> None:
     """0.10 + 0.20 is 0.30: read back, added up, sorted and compared."""
     await product("a", "0.10")
     await product("b", "0.20")
@@ -36,7 +38,7 @@ async def test_money_is_exact(db: Database) -> None:
 
 
 @pytest.mark.parametrize("price", [Decimal("0.001"), Decimal("100000000"), Decimal("NaN"), Decimal("Infinity"), 0.1])
-async def test_what_is_no_amount_is_refused(db: Database, price: object) -> None:
+async def test_what_is_no_amount_is_refused(price: object) -> None:
     """Nothing is rounded, and no binary fraction gets in."""
     with pytest.raises(InvalidDataError):
         await Product.create(name="tea", description="", price=price)
@@ -44,7 +46,7 @@ async def test_what_is_no_amount_is_refused(db: Database, price: object) -> None
     assert await Product.query().count() == 0
 
 
-async def test_money_can_be_computed_with_in_sql(db: Database) -> None:
+async def test_money_can_be_computed_with_in_sql() -> None:
     """A price times a count is money again."""
     tea = await product(price="0.70")
     order = await Order.create()
@@ -57,7 +59,7 @@ async def test_money_can_be_computed_with_in_sql(db: Database) -> None:
     assert total == Decimal("2.10")
 
 
-async def test_the_database_knows_no_negative_stock(db: Database) -> None:
+async def test_the_database_knows_no_negative_stock() -> None:
     """Whatever the program does, nothing is sold that is not there."""
     tea = await product(stock=1)
 
@@ -68,7 +70,7 @@ async def test_the_database_knows_no_negative_stock(db: Database) -> None:
 # --- owners ---------------------------------------------------------------------------------------------------------
 
 
-async def test_a_user_has_one_profile_and_many_posts(db: Database) -> None:
+async def test_a_user_has_one_profile_and_many_posts() -> None:
     """The mixin gives both their `user`, and the user both of them."""
     ada = await User.create(username="ada")
     await Profile.create(user=ada, bio="analyst")
@@ -83,7 +85,7 @@ async def test_a_user_has_one_profile_and_many_posts(db: Database) -> None:
         await Profile.create(user=ada)
 
 
-async def test_what_belongs_to_a_user_goes_with_them(db: Database) -> None:
+async def test_what_belongs_to_a_user_goes_with_them() -> None:
     """The database's cascade, without loading a row."""
     ada = await User.create(username="ada")
     await Profile.create(user=ada)
@@ -97,7 +99,7 @@ async def test_what_belongs_to_a_user_goes_with_them(db: Database) -> None:
 # --- orders and products ----------------------------------------------------------------------------------------------
 
 
-async def test_products_are_appended_without_details(db: Database) -> None:
+async def test_products_are_appended_without_details() -> None:
     """The row between gets its count and price from the server."""
     tea, cup = await product("tea"), await product("cup")
     order = await Order.create(products=[tea])
@@ -107,10 +109,13 @@ async def test_products_are_appended_without_details(db: Database) -> None:
         order.products.append(await Product.get(cup.id))
 
     lines = await OrderProductAssociation.order_by("product_id").all()
-    assert [(line.product_id, line.count, line.unit_price) for line in lines] == [(tea.id, 1, 0), (cup.id, 1, 0)]
+    assert [(line.product_id, line.count, line.unit_price) for line in lines] == [
+        (tea.id, 1, Decimal(0)),
+        (cup.id, 1, Decimal(0)),
+    ]
 
 
-async def test_details_are_written_with_count_and_price(db: Database) -> None:
+async def test_details_are_written_with_count_and_price() -> None:
     """And the products of the order are the same rows, seen without them."""
     tea = await product(price="0.70")
     async with db.transaction():
@@ -124,7 +129,7 @@ async def test_details_are_written_with_count_and_price(db: Database) -> None:
     assert order.total == Decimal("2.10")
 
 
-async def test_an_order_that_has_loaded_both_can_be_deleted(db: Database) -> None:
+async def test_an_order_that_has_loaded_both_can_be_deleted() -> None:
     """Its rows between go with it, the products stay."""
     await Order.create(products=[await product()])
 
@@ -136,7 +141,7 @@ async def test_an_order_that_has_loaded_both_can_be_deleted(db: Database) -> Non
     assert await Product.query().count() == 1
 
 
-async def test_a_product_that_was_ordered_stays(db: Database) -> None:
+async def test_a_product_that_was_ordered_stays() -> None:
     """Also when it has loaded its orders."""
     await Order.create(products=[await product()])
     tea = await Product.query().include("orders").one()

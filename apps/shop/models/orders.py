@@ -40,7 +40,6 @@ class Order(Base):
 
     __table_args__ = (Index(None, "created_at"),)
 
-
     id: Mapped[int] = mapped_column(primary_key=True)
     promocode: Mapped[str | None] = mapped_column(String(40))
     created_at: Mapped[datetime] = mapped_column(UTCDateTime(), server_default=utcnow())

@@ -7,7 +7,6 @@ Create Date: 2026-11-22 04:07:09.073957+00:00
 
 from collections.abc import Sequence
 
-import sqlalchemy as sa
 from alembic import op
 
 revision: str = "a309611fd72f"
