@@ -75,11 +75,11 @@ async def db(make_database: MakeDatabase) -> Database:
         maker = await Maker.create(name="Wedgwood")
         days = [datetime(2026, 1, day, 12, tzinfo=UTC) for day in (1, 2, 3)]
         more: dict[str, Any] = {"code": CODE, "made_at": days[0]}
-        await Thing.create(name="Green Tea", price=2.5, kind=Kind.drink, sold=True, note="fine", **more)
+        await Thing.create(id=1, name="Green Tea", price=2.5, kind=Kind.drink, sold=True, note="fine", **more)
         more["made_at"] = days[1]
-        await Thing.create(name="Cup", price=3, kind=Kind.vessel, sold=False, maker=maker, **more)
+        await Thing.create(id=2, name="Cup", price=3, kind=Kind.vessel, sold=False, maker=maker, **more)
         more["made_at"] = days[2]
-        await Thing.create(name="TEAPOT", price=9.5, kind=Kind.vessel, sold=False, maker=maker, **more)
+        await Thing.create(id=3, name="TEAPOT", price=9.5, kind=Kind.vessel, sold=False, maker=maker, **more)
     return db
 
 

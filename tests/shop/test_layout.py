@@ -17,8 +17,10 @@ MODULES = sorted(file for file in PACKAGE.rglob("*.py") if "migrations" not in f
 HANDLERS = sorted([*(PACKAGE / "routes").glob("*.py"), *(PACKAGE / "use_cases").glob("*.py"), PACKAGE / "deps.py"])
 FORBIDDEN = {"commit", "rollback", "close", "add", "add_all", "flush", "execute", "session"}
 # Every module imports only from modules to its right.
-ORDER = ["__main__", "server", "demo", "app", "schema", "routes", "deps", "stores", "use_cases"]
-ORDER += ["problems", "schemas", "models", "errors", "settings"]
+ORDER = (
+    *("__main__", "server", "demo", "app", "schema", "routes", "deps", "stores", "use_cases"),
+    *("problems", "schemas", "models", "errors", "settings"),
+)
 
 
 def _imports(file: Path) -> Iterator[str]:
