@@ -21,7 +21,7 @@ $(shell rm -rf $(VENV))
 endif
 endif
 
-.PHONY: help run test lint format-check ruff mypy pyright imports pytest docs bench soak format lock clean
+.PHONY: help run run-shop test lint format-check ruff mypy pyright imports pytest docs bench soak format lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -29,6 +29,9 @@ help: ## list the targets
 
 run: $(VENV)/run.stamp ## start the notification service (HOST and PORT say where)
 	@$(VENV_PYTHON) -m notification
+
+run-shop: $(VENV)/run.stamp ## start the shop (SHOP_HOST and SHOP_PORT say where)
+	@$(VENV_PYTHON) -m shop
 
 test: lint pytest ## the whole gate: format, lint, types, layers, tests, examples
 

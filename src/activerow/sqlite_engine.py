@@ -193,6 +193,16 @@ class CancellableConnection:
         finally:
             driver.stop()
 
+    async def _connect(self) -> Any:
+        driver: Any = super()
+        try:
+            return await driver._connect()
+        except Exception:
+            # The thread tells the loop of its end: a loop that is closed before makes it print a traceback.
+            if self.stopped is not None:
+                await self.stopped
+            raise
+
     async def close(self) -> None:
         """Close; an abandoned connection does so on its own."""
         driver: Any = super()

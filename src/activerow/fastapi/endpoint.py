@@ -5,6 +5,8 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from fastapi.dependencies.models import Dependant
+from fastapi.dependencies.utils import get_flat_params
 from fastapi.routing import APIRoute
 from starlette.types import Scope
 
@@ -69,3 +71,11 @@ def _is(call: Callable[..., Any], test: Callable[[Any], bool]) -> bool:
 
 def _name(endpoint: Callable[..., Any]) -> str:
     return getattr(endpoint, "__qualname__", None) or repr(endpoint)
+
+
+def query_names(scope: Scope) -> frozenset[str]:
+    """The names of the query parameters that the endpoint of `scope` and its dependencies declare."""
+    dependant: object = getattr(_effective_route(scope), "dependant", None)
+    if not isinstance(dependant, Dependant):
+        return frozenset()
+    return frozenset(field.alias for field in get_flat_params(dependant))

@@ -1,0 +1,1 @@
+"""The endpoints: a route takes a request, makes one call and returns a schema."""
