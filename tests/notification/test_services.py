@@ -165,7 +165,7 @@ async def test_a_webhook_into_private_networks_is_refused_at_once(caller: httpx.
 async def test_nobody_sends_without_a_key(settings: Settings) -> None:
     """Every route refuses a caller without one."""
     async with calling(settings) as client:
-        client.auth = None
+        client.auth = httpx.Auth()
         answers = [
             await client.post(EMAIL, json=MAIL),
             await client.post(KAKAO, json={}),
