@@ -57,3 +57,10 @@ class KnownKeys:
         """Look again next time."""
         self._changes += 1
         self._found.pop(access_key, None)
+
+    def forget_keys_of(self, user_id: int) -> None:
+        """Look again next time for every key of an owner."""
+        self._changes += 1
+        owned = [name for name, (_, known) in self._found.items() if known is not None and known.user_id == user_id]
+        for name in owned:
+            del self._found[name]

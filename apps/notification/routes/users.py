@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Depends, status
 
 from activerow.errors import InvalidDataError, StaleRecordError, UniqueViolationError
-from notification.deps import CurrentUser, PasswordsDep, TokensDep, not_to_be_stored
+from notification.deps import CurrentUser, KnownKeysDep, PasswordsDep, TokensDep, not_to_be_stored
 from notification.errors import (
     AccountInactiveError,
     NotAuthenticatedError,
@@ -15,7 +15,7 @@ from notification.errors import (
 )
 from notification.openapi import may_raise
 from notification.schemas import PasswordChange, TokenPair, UserChange, UserMe
-from notification.use_cases.accounts import change_password
+from notification.use_cases.accounts import change_password, delete_account
 
 NEEDS_USER = (
     NotAuthenticatedError,
@@ -52,9 +52,9 @@ async def change_me(user: CurrentUser, body: UserChange) -> UserMe:
     summary="Delete yourself",
     openapi_extra=may_raise(*NEEDS_USER, StaleRecordError),
 )
-async def delete_me(user: CurrentUser) -> None:
-    """Delete the account with everything that belongs to it; the database takes the rest along."""
-    await user.delete()
+async def delete_me(user: CurrentUser, known_keys: KnownKeysDep) -> None:
+    """Delete the account with everything that belongs to it: log-ins, keys, notifications."""
+    await delete_account(user, known_keys)
 
 
 @router.put(

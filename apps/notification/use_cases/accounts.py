@@ -2,6 +2,7 @@
 
 from activerow.errors import UniqueViolationError
 from notification.errors import AccountInactiveError, EmailTakenError, LoginFailedError, PasswordWrongError
+from notification.known_keys import KnownKeys
 from notification.models import SnsType, Users, UserStatus, db
 from notification.passwords import Passwords, Verdict
 from notification.schemas import TokenPair
@@ -77,6 +78,17 @@ async def change_password(user: Users, old: str | None, new: str, passwords: Pas
         await current.update(pw=hashed)
         await log_out_everywhere(current)
         return await open_session(current, tokens)
+
+
+async def delete_account(user: Users, known_keys: KnownKeys) -> None:
+    """Delete the user with everything that belongs to it; the database takes the rest along.
+
+    Raises:
+        StaleRecordError: It was deleted meanwhile.
+    """
+    async with db.transaction():
+        await user.delete()
+        db.on_commit(lambda: known_keys.forget_keys_of(user.id))
 
 
 async def who_is(token: str, tokens: Tokens) -> Users:
