@@ -4,7 +4,7 @@ from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from sqlalchemy import inspect
+from sqlalchemy import Column, inspect
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.ext.mutable import MutableBase
 from sqlalchemy.orm import InstanceState, Session, make_transient
@@ -131,7 +131,8 @@ async def _flush(session: AsyncSession, row: object) -> None:
 async def _read_computed(session: AsyncSession, row: object) -> None:
     """Read what the server has computed from SQL that was given as a value; defaults come with the write."""
     state: InstanceState[Any] = inspect(row)
-    names = [name for name in state.expired_attributes if name in state.mapper.column_attrs]
+    columns = state.mapper.column_attrs
+    names = [n for n in state.expired_attributes if n in columns and isinstance(columns[n].columns[0], Column)]
     if names:
         await session.refresh(row, attribute_names=names)
 

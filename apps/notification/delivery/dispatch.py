@@ -1,16 +1,20 @@
 """Delivery as a process has it: what asks for it, what does it, and how both begin and end."""
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from activerow.errors import ActiveRowError
 from notification.delivery import outbox
 from notification.delivery.courier import Courier
 from notification.delivery.queue import Queue, broker_at
 from notification.delivery.senders import Senders
 from notification.delivery.sweeper import Sweeper
 from notification.settings import Settings
+
+logger = logging.getLogger("notification.delivery")
 
 _NOTING_SECONDS = 5.0
 
@@ -73,7 +77,11 @@ class Dispatch:
 
     async def _leave(self) -> None:
         try:
-            await outbox.release(self.queue.waiting)
+            if self.queue.waiting:
+                await outbox.release(self.queue.waiting)
+        except ActiveRowError as error:
+            # Their handover runs out, and a sweeper finds them: the end of a process must not fail for it.
+            logger.warning("notifications that wait here could not be handed back: %s", error.code)
         finally:
             await self.queue.close()
             await self.senders.aclose()
