@@ -1,67 +1,41 @@
 """`Database`: where the data is, and the units of work on it."""
 
-import asyncio
 import dataclasses
 import functools
 import logging
-import random
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
 from typing import Any, ParamSpec, Self, TypeVar
 
 from sqlalchemy import URL, MetaData
-from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from activerow.callsite import call_site
-from activerow.engine_set import EngineSet, running_loop
+from activerow.engine_set import EngineSet
 from activerow.engines import Options, async_url
 from activerow.errors import (
     ActiveRowError,
     NotBoundError,
     PoolExhaustedError,
-    TransactionBrokenError,
-    TransientError,
     UnavailableError,
     UsageError,
 )
 from activerow.execution import Call, Execution, Work
-from activerow.lock import current_task
 from activerow.replicas import ReplicaPolicy, Replicas
+from activerow.retrying import run_again
 from activerow.scope import RequestScope, Scopes
-from activerow.translate import translate, translating
-from activerow.unit import Hook, Kind, Level, Unit, UnitSession
+from activerow.transactions import TransactionBlock, ended
+from activerow.translate import translating
+from activerow.unit import Hook, Kind, Unit
+from activerow.unit_factory import Holder, UnitFactory
 
 logger = logging.getLogger("activerow")
 
 T = TypeVar("T")
 P = ParamSpec("P")
 
-_SERIALIZABLE_COVERS = frozenset({"SERIALIZABLE", "REPEATABLE READ", "READ COMMITTED"})
-"""What a SQLite transaction is in any case."""
-
 BINDING = "__activerow_database__"
 """The attribute of a base class that holds its Database."""
-
-
-@dataclass(frozen=True, slots=True)
-class Holder:
-    """Who holds a connection: for `Database.connections`."""
-
-    task: str
-    route: str | None
-    site: str
-    since: float
-    """Seconds since the connection was taken."""
-    replica: str | None = None
-    """The replica that it is connected to; None for the primary."""
-
-    def __str__(self) -> str:
-        """One line, for messages."""
-        route = f" for {self.route}" if self.route else ""
-        replica = f", on {self.replica}" if self.replica else ""
-        return f"task {self.task!r}{route}, {self.site}, since {self.since:.1f} s{replica}"
 
 
 class Database:
@@ -121,7 +95,8 @@ class Database:
         self.replicas = Replicas(self.engines)
         self.replicas.set_urls(map(async_url, replicas), self.url)
         self.replicas.policy = replica_policy
-        self.execution = Execution(self.scopes, self.new_unit, self._complete, self.replicas)
+        self._units = UnitFactory(self.scopes, self.engines, self.replicas)
+        self.execution = Execution(self.scopes, self._units.new, self._complete, self.replicas)
         if base is not None:
             self.bind(base)
 
@@ -178,8 +153,7 @@ class Database:
     @property
     def dialect(self) -> str:
         """`sqlite`, `postgresql` or `mysql`, which stands for MariaDB too."""
-        backend = self.engines.configured().get_backend_name()
-        return "mysql" if backend == "mariadb" else backend
+        return self.engines.dialect
 
     @property
     def engine(self) -> AsyncEngine:
@@ -263,27 +237,21 @@ class Database:
             UsageError: `isolation` inside a unit, a writing block inside a read-only one, or `independent=True` on
                 SQLite inside a unit that wrote.
         """
-        return _Transaction(self, isolation=isolation, read_only=read_only, independent=independent)
+        return TransactionBlock(self._units, isolation=isolation, read_only=read_only, independent=independent)
 
     async def run(self, fn: Callable[[], Awaitable[T]], *, retries: int = 3, isolation: str | None = None) -> T:
         """Run `fn` in a transaction; again, up to `retries` times, when the database asks for it (`TransientError`).
 
         Inside a unit it is a savepoint and runs once: only a whole transaction can be repeated.
         """
-        if self.scopes.here() is not None:
+
+        async def attempt() -> T:
             async with self.transaction(isolation=isolation):
                 return await fn()
-        attempt = 0
-        while True:
-            try:
-                async with self.transaction(isolation=isolation):
-                    return await fn()
-            except Exception as error:
-                if attempt >= retries or not _is_transient(error):
-                    raise
-                logger.info("transaction failed (%s), attempt %s follows", type(error).__name__, attempt + 2)
-            await asyncio.sleep(random.uniform(0.5, 1.0) * 0.02 * 2**attempt)  # noqa: S311  (jitter, no secret)
-            attempt += 1
+
+        if self.scopes.here() is not None:
+            return await attempt()
+        return await run_again(attempt, retries=retries)
 
     def transactional(
         self, *, retries: int = 3, isolation: str | None = None
@@ -315,7 +283,7 @@ class Database:
             return request.level.unit.session
         around = self.scopes.here()
         if around is None:
-            unit = self.new_unit(Kind.REQUEST, None, route=request.label)
+            unit = self._units.new(Kind.REQUEST, None, route=request.label)
             self.scopes.begin(unit)
         else:  # a unit around the whole request, as in a test: the request is a savepoint in it
             unit = around.unit
@@ -334,8 +302,8 @@ class Database:
         if level is not None:
             yield level.unit.session
             return
-        unit = self.new_unit(Kind.SCOPED, None)
-        async with _ended(self.scopes, unit):
+        unit = self._units.new(Kind.SCOPED, None)
+        async with ended(self.scopes, unit):
             yield unit.session
 
     def detached(self) -> AbstractAsyncContextManager[None]:
@@ -394,20 +362,7 @@ class Database:
 
     def connections(self) -> tuple[Holder, ...]:
         """Who holds a connection now, longest first."""
-        loop = running_loop()
-        now = loop.time() if loop is not None else 0.0
-        holders = [
-            Holder(
-                unit.root.task.get_name() if unit.root.task else "",
-                unit.route,
-                str(unit.root.site),
-                now - unit.since,
-                None if unit.engine is self.engine else self.engines.address(unit.engine),
-            )
-            for unit in self.scopes.units
-            if unit.since is not None and unit.sync.in_transaction()
-        ]
-        return tuple(sorted(holders, key=lambda holder: -holder.since))
+        return self._units.holders()
 
     # -- for the layers above ------------------------------------------------------------------------------------
 
@@ -454,124 +409,6 @@ class Database:
         async with session.begin_nested():
             yield session
 
-    def new_unit(
-        self, kind: Kind, immediate: bool | None, *, route: str | None = None, engine: AsyncEngine | None = None
-    ) -> Unit:
-        """A unit of this database, not yet open, on the primary or another `engine`."""
-        session = functools.partial(UnitSession, engine or self.engine)
-        unit = Unit(kind, session, self.scopes, patience=self.engines.options.pool_timeout, immediate=immediate)
-        request = self.scopes.request()
-        unit.route = route or (request.label if request is not None else None)
-        return unit
-
-
-@asynccontextmanager
-async def _ended(scopes: Scopes, unit: Unit) -> AsyncGenerator[None, None]:
-    """Open `unit` for the block and end it with the block."""
-    scopes.begin(unit)
-    try:
-        yield
-    except BaseException as error:
-        await scopes.end(unit, error)
-        raise
-    await scopes.end(unit)
-
-
-_ACLOSING = "read it to its end, or inside `async with contextlib.aclosing(...)`"
-
-
-class _Transaction(AbstractAsyncContextManager[AsyncSession]):
-    """`async with db.transaction()`: may be entered and left in different tasks or contexts."""
-
-    def __init__(self, database: Database, *, isolation: str | None, read_only: bool, independent: bool) -> None:
-        self._database, self._scopes = database, database.scopes
-        self._isolation, self._read_only, self._independent = isolation, read_only, independent
-        self._site = call_site()
-        self._level: Level | None = None
-
-    async def __aenter__(self) -> AsyncSession:
-        outer = self._scopes.here()
-        if outer is None or self._independent:
-            self._refuse_independent(outer)
-            return await self._open()
-        if self._isolation is not None:
-            raise UsageError("isolation can only be chosen for a whole transaction; this one is a savepoint")
-        if outer.read_only and not self._read_only:
-            raise UsageError("this block wants to write inside a read-only transaction; give it read_only=True too")
-        self._level = await outer.unit.open_savepoint("db.transaction()", self._site)
-        self._level.read_only = self._read_only
-        return outer.unit.session
-
-    async def __aexit__(self, _type: object, error: BaseException | None, _traceback: object) -> None:
-        level = self._level
-        if level is None:
-            return
-        unit = level.unit
-        if isinstance(error, GeneratorExit) and unit.writes and level.task is not current_task():
-            # Only the event loop throws this, into a generator that was dropped: nobody else can be told.
-            logger.error(
-                "rolled back: the async generator that holds %s was left unfinished; %s", level.label, _ACLOSING
-            )
-        if level.outer is None:
-            await self._scopes.end(unit, error)
-            return
-        await unit.close_savepoint(level, error)
-        if error is None and unit.kind is Kind.SCOPED and level.outer.outer is None:
-            await unit.session.commit()
-
-    async def _open(self) -> AsyncSession:
-        if self._isolation is not None and self._isolation.upper() == "AUTOCOMMIT":
-            raise UsageError("a transaction cannot have isolation='AUTOCOMMIT'; use db.engine for that")
-        # A standby of PostgreSQL cannot be SERIALIZABLE.
-        if self._read_only and (self._isolation or "").upper() != "SERIALIZABLE":
-            return await self._database.replicas.first_reachable(self._open_on)
-        return await self._open_on(self._database.engine)
-
-    async def _open_on(self, engine: AsyncEngine) -> AsyncSession:
-        unit = self._database.new_unit(Kind.TRANSACTION, not self._read_only, engine=engine)
-        unit.root.read_only = self._read_only
-        self._scopes.begin(unit)
-        try:
-            await self._set_up(unit)
-        except BaseException as error:
-            await self._scopes.end(unit, error)
-            raise
-        self._level = unit.root
-        return unit.session
-
-    async def _set_up(self, unit: Unit) -> None:
-        if self._isolation is None and not self._read_only:
-            return
-        options: dict[str, Any] = {}
-        dialect = self._database.dialect
-        if self._isolation is not None and not (
-            dialect == "sqlite" and self._isolation.upper() in _SERIALIZABLE_COVERS
-        ):
-            options["isolation_level"] = self._isolation
-        if self._read_only and dialect == "postgresql":
-            options["postgresql_readonly"] = True
-        try:
-            await self._begin(unit, options, dialect)
-        except ArgumentError as error:
-            raise UsageError(f"isolation={self._isolation!r} is not known to this database: {error}") from error
-
-    async def _begin(self, unit: Unit, options: dict[str, Any], dialect: str) -> None:
-        with translating("begin"):
-            connection = await unit.session.connection(execution_options=options)
-            if self._read_only and dialect == "mysql":
-                await connection.exec_driver_sql("SET TRANSACTION READ ONLY")
-
-    def _refuse_independent(self, outer: Level | None) -> None:
-        if outer is None or self._database.dialect != "sqlite":
-            return
-        unit, sync = outer.unit, outer.unit.sync
-        locked = unit.immediate and unit.since is not None and sync.in_transaction()
-        if locked or unit.writes or sync.new or sync.dirty or sync.deleted:
-            raise UsageError(
-                "independent=True inside a unit that wrote, or may write, would wait for itself: SQLite has one writer"
-                " at a time; open it first, or give the outer block read_only=True"
-            )
-
 
 def database_of(model: type) -> Database:
     """The database that the models of a base use.
@@ -583,12 +420,3 @@ def database_of(model: type) -> Database:
     if database is None:
         raise NotBoundError(model.__name__)
     return database
-
-
-def _is_transient(error: Exception) -> bool:
-    if isinstance(error, TransactionBrokenError):
-        first = error.first_error
-        return isinstance(first, Exception) and _is_transient(first)
-    if isinstance(error, DBAPIError):
-        return isinstance(translate(error, operation="select"), TransientError)
-    return isinstance(error, TransientError)

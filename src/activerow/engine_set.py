@@ -68,6 +68,12 @@ class EngineSet:
             raise NotBoundError("the Database", "it has no URL: write Database(url), or db.configure(url)")
         return self.url
 
+    @property
+    def dialect(self) -> str:
+        """`sqlite`, `postgresql` or `mysql`, which stands for MariaDB too."""
+        backend = self.configured().get_backend_name()
+        return "mysql" if backend == "mariadb" else backend
+
     def engine(self, url: URL) -> AsyncEngine:
         """The engine for `url`, on the running event loop.
 
