@@ -39,7 +39,7 @@ from notification.schema import MIGRATIONS, configure
 from notification.security_headers import SecurityHeaders
 from notification.settings import Settings
 from notification.signing_docs import serve_signing_docs
-from notification.statement_watch import StatementWatch
+from notification.statement_watch import watching_statements
 from notification.status_page import DATABASE, NAME, QUEUE, StatusPage
 from notification.tokens import Tokens
 from notification.use_cases.readiness import Readiness, ask_database, ask_queue
@@ -212,7 +212,7 @@ def _prepared(settings: Settings) -> Lifespan[Any]:
     async def lifespan(app: Any) -> AsyncGenerator[None]:
         await MIGRATIONS.upgrade()
         services: Services = app.state.services
-        with StatementWatch(settings.slow_query_ms).on(db.engine):
+        with watching_statements(db, settings.slow_query_ms):
             async with services.dispatch.asking():
                 yield
 

@@ -63,9 +63,9 @@ def log_request(request: RequestRecord, milliseconds: float) -> None:
     _app_log.log(_level(request.status), "%s %s %s", request.method, path, answer, extra=told)
 
 
-def log_slow_statement(statement: str, milliseconds: float) -> None:
-    """One warning for a statement that took long: its text with placeholders, as it was sent, no values."""
-    facts = {"sql": " ".join(statement.split())[:_SQL_LENGTH], "duration_ms": round(milliseconds, 1)}
+def log_slow_statement(statement: str, milliseconds: float, site: str) -> None:
+    """One warning for a statement that took long: its text with placeholders, no values, and where it came from."""
+    facts = {"sql": " ".join(statement.split())[:_SQL_LENGTH], "duration_ms": round(milliseconds, 1), "site": site}
     _db_log.warning("slow statement", extra=facts)
 
 

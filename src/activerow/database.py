@@ -4,7 +4,7 @@ import dataclasses
 import functools
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager
 from typing import Any, ParamSpec, Self, TypeVar
 
 from sqlalchemy import URL, MetaData
@@ -21,9 +21,11 @@ from activerow.errors import (
     UsageError,
 )
 from activerow.execution import Call, Execution, Work
+from activerow.query_budget import within_budget
 from activerow.replicas import ReplicaPolicy, Replicas
 from activerow.retrying import run_again
 from activerow.scope import RequestScope, Scopes
+from activerow.statement_records import Statement
 from activerow.transactions import TransactionBlock, ended
 from activerow.translate import translating
 from activerow.unit import Hook, Kind, Unit
@@ -55,6 +57,7 @@ class Database:
         statement_timeout: Seconds after which the server cancels a statement.
         pgbouncer: Set up the driver for pgbouncer's transaction mode.
         secret: Key for signing page cursors.
+        slow_query: Seconds from which a statement is logged as slow, by `activerow.sql` at WARNING.
         engine_options: Anything else for `create_async_engine`.
     """
 
@@ -74,6 +77,7 @@ class Database:
         statement_timeout: float | None = None,
         pgbouncer: bool = False,
         secret: str | bytes | None = None,
+        slow_query: float | None = None,
         engine_options: Mapping[str, Any] | None = None,
     ) -> None:
         options = Options(
@@ -84,6 +88,7 @@ class Database:
             pool_recycle=pool_recycle,
             pool_pre_ping=pool_pre_ping,
             statement_timeout=statement_timeout,
+            slow_query=slow_query,
             pgbouncer=pgbouncer,
             engine_options=dict(engine_options or {}),
         )
@@ -91,7 +96,8 @@ class Database:
         self._metadata: list[MetaData] = []
         self._bases: list[type] = []
         self.scopes = Scopes()
-        self.engines = EngineSet(async_url(url) if url is not None else None, options, self.scopes.units.clear)
+        made = async_url(url) if url is not None else None
+        self.engines = EngineSet(made, options, self.scopes.units.clear, self._bases)
         self.replicas = Replicas(self.engines)
         self.replicas.set_urls(map(async_url, replicas), self.url)
         self.replicas.policy = replica_policy
@@ -363,6 +369,19 @@ class Database:
     def connections(self) -> tuple[Holder, ...]:
         """Who holds a connection now, longest first."""
         return self._units.holders()
+
+    def expect_queries(
+        self, exactly: int | None = None, *, at_most: int | None = None
+    ) -> AbstractContextManager[list[Statement]]:
+        """A budget for a test: the block sends this many statements to the database, from whatever task.
+
+        BEGIN, SAVEPOINT, SET and the like do not count. Gives the list of the statements, which grows as they are sent.
+
+        Raises:
+            AssertionError: It sent another number; names each statement and where it came from.
+            UsageError: No number was given, or two.
+        """
+        return within_budget(self.engines, exactly, at_most)
 
     # -- for the layers above ------------------------------------------------------------------------------------
 

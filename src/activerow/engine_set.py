@@ -3,16 +3,16 @@
 import asyncio
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 from weakref import WeakSet
 
-from sqlalchemy import URL, event, text
+from sqlalchemy import URL, Engine, event, text
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from activerow import sqlite_engine
+from activerow import sqlite_engine, statement_watch
 from activerow.discarding import discard, watch
 from activerow.engines import Options, make_engine
 from activerow.errors import NotBoundError, UsageError
@@ -33,10 +33,13 @@ class EngineSet:
         url: Of the primary; it may be set later.
         options: Of every engine.
         forget: Called when connections are dropped that units may still hold.
+        bases: Whose models are stored there; more may be added.
     """
 
-    def __init__(self, url: URL | None, options: Options, forget: Callable[[], None]) -> None:
-        self.url, self.options = url, options
+    def __init__(
+        self, url: URL | None, options: Options, forget: Callable[[], None], bases: Sequence[type] = ()
+    ) -> None:
+        self.url, self.options, self._bases = url, options, bases
         self._forget = forget
         self._engines: dict[URL, AsyncEngine] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -117,6 +120,10 @@ class EngineSet:
             self._private_file.remove()
             self._private_file = None
 
+    def has(self, engine: Engine) -> bool:
+        """Whether it is one of these."""
+        return any(made.sync_engine is engine for made in self._engines.values())
+
     def start_afresh(self) -> None:
         """Start afresh in a child process; the parent's connections stay the parent's."""
         for engine in self._engines.values():
@@ -132,6 +139,7 @@ class EngineSet:
         engine = make_engine(url, self.options)
         event.listen(engine.sync_engine, "handle_error", _on_error)
         watch(engine)
+        statement_watch.watch(engine, self.options.slow_query, self._bases)
         return engine
 
     def _leave_loop(self) -> None:

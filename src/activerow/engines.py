@@ -35,6 +35,7 @@ class Options:
     pool_recycle: int = 900
     pool_pre_ping: bool = True
     statement_timeout: float | None = None
+    slow_query: float | None = None
     pgbouncer: bool = False
     engine_options: Mapping[str, Any] = field(default_factory=dict[str, Any])
 

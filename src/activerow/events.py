@@ -1,4 +1,4 @@
-"""Hearing of what happens to rows, for code outside of the model.
+"""Hearing of what happens to rows, and of each statement, for code outside of the model.
 
 ```py
 @events.after_create(User)
@@ -10,18 +10,28 @@ async def drop_caches(changes: list[events.Change]) -> None: ...
 ```
 
 A subscription holds for the model and its subclasses; without a model, for all of them.
+
+And of each statement that was sent, for metrics and traces:
+
+```py
+@events.on_statement
+def measure(statement: events.Statement) -> None:
+    QUERY_SECONDS.labels(statement.operation).observe(statement.duration)
+```
 """
 
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
-from activerow import lifecycle, watching
+from activerow import lifecycle, statement_records, watching
 from activerow.errors import UsageError
 from activerow.lifecycle import Change
+from activerow.statement_records import Statement
 
 __all__ = [
     "MOMENTS",
     "Change",
+    "Statement",
     "after_create",
     "after_delete",
     "after_save",
@@ -31,7 +41,9 @@ __all__ = [
     "before_save",
     "before_update",
     "committed",
+    "ignore_statements",
     "listen",
+    "on_statement",
     "unlisten",
 ]
 
@@ -127,3 +139,29 @@ def _decorator(moment: str, models: tuple[type, ...]) -> Callable[[F], F]:
         return function
 
     return decorate
+
+
+S = TypeVar("S", bound=Callable[[Statement], object])
+
+
+def on_statement(function: S) -> S:
+    """Call the function after each statement that any Database sends, also past activerow, failed ones included.
+
+    It is called in the task that sent the statement and before the next one, so it shall be quick, and cannot be async.
+    An error in it is logged and harms nobody. `logging.getLogger("activerow.sql")` tells the same at DEBUG.
+
+    Raises:
+        UsageError: It is async.
+    """
+    statement_records.subscribe(function)
+    return function
+
+
+def ignore_statements(function: Callable[[Statement], object]) -> None:
+    """Call the function no longer.
+
+    Raises:
+        UsageError: It was not subscribed.
+    """
+    if not statement_records.unsubscribe(function):
+        raise UsageError(f"{function!r} does not listen to statements")

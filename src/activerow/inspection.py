@@ -221,17 +221,20 @@ def remember_registry(known: registry) -> None:
     _registries.add(known)
 
 
-def model_for_table(table_name: str, schema: str | None = None, *, near: type | None = None) -> type | None:
+def model_for_table(
+    table_name: str, schema: str | None = None, *, near: type | None = None, among: Iterable[registry] = ()
+) -> type | None:
     """The model whose rows are in a table; None for tables of no model, or of several unrelated ones.
 
     Args:
         table_name: As the database spells it.
         schema: As the database spells it; asked only where one name is used in several schemas.
         near: A model; it wins where it is stored in that table, and otherwise its registry is searched.
+        among: The registries to search without such a model, by default all.
     """
     if near is not None and _table_named(mapper_of(near), table_name) is not None:
         return near
-    registries = [mapper_of(near).registry] if near is not None else list(_registries)
+    registries = [mapper_of(near).registry] if near is not None else list(among) or list(_registries)
     found = [mapper for known in registries for mapper in known.mappers if _owns(mapper, table_name)]
     if len(found) > 1 and schema is not None:
         found = [mapper for mapper in found if mapper.local_table.schema == schema] or found

@@ -43,7 +43,7 @@ class StatementText:
 def read_statement(statement: str | None, parameters: object = None) -> StatementText:
     """Read one statement; `bound` stays empty when it writes several rows, as nobody knows which of them failed."""
     text = _LEAD.sub("", statement or "")
-    verb = text[: len(text) - len(text.lstrip(_LETTERS))].upper()
+    verb = _verb(text).upper()
     if verb not in _VERBS:
         return StatementText()
     match = _DML.search(text) if verb != "SELECT" else None
@@ -51,6 +51,15 @@ def read_statement(statement: str | None, parameters: object = None) -> Statemen
         return StatementText("select" if verb in _READS else None)
     operation = next(name for name in ("insert", "update", "delete") if match[name])
     return StatementText(operation, _unquoted(match["table"]), _bound(operation, text[match.end() :], parameters))
+
+
+def first_word(statement: str) -> str:
+    """The verb of a statement in lower case: `select`, `insert`, `begin`, ..."""
+    return _verb(_LEAD.sub("", statement)).lower()
+
+
+def _verb(text: str) -> str:
+    return text[: len(text) - len(text.lstrip(_LETTERS))]
 
 
 def _unquoted(name: str) -> str:
