@@ -16,9 +16,11 @@ from activerow.errors import ActiveRowError
 from notification.app import create_app
 from notification.logs import prepare_files
 from notification.models import db
-from notification.server import Server, listen
-from notification.settings import PROJECT_FOLDER, Settings, explain
+from notification.settings import Settings
+from serving.server import Server, listen
+from serving.settings import PROJECT_FOLDER, explain
 
+_NAME = "Notification API"
 _SHUTDOWN_SECONDS = 10
 
 
@@ -41,7 +43,7 @@ def main() -> int:
 
 def _refuse(*reasons: str) -> int:
     for reason in reasons:
-        print(f"Notification API: {reason}", file=sys.stderr)
+        print(f"{_NAME}: {reason}", file=sys.stderr)
     return 1
 
 
@@ -51,7 +53,7 @@ def _serve(settings: Settings, listening: socket.socket) -> int:
         asyncio.run(_check(settings))
     except (ActiveRowError, OSError) as error:
         return _refuse(f"cannot start: {error}")
-    Server(_configure(app)).run(sockets=[listening])
+    Server(_configure(app), _NAME).run(sockets=[listening])
     return 0
 
 
@@ -68,7 +70,7 @@ def _reload(listening: socket.socket) -> int:
     """Serve in a child process, and start it anew when a source file changes."""
     sources = [str(PROJECT_FOLDER / folder) for folder in ("apps", "src")]
     config = _configure("notification.app:create_app", factory=True, reload=True, reload_dirs=sources)
-    ChangeReload(config, target=Server(config).run, sockets=[listening]).run()
+    ChangeReload(config, target=Server(config, _NAME).run, sockets=[listening]).run()
     return 0
 
 

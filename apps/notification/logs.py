@@ -23,7 +23,8 @@ from pythonjsonlogger.json import JsonFormatter
 
 from activerow.errors import DatabaseError
 from notification.request_context import RequestRecord, current_request
-from notification.settings import PROJECT_FOLDER, Settings
+from notification.settings import Settings
+from serving.settings import PROJECT_FOLDER
 
 _app_log = logging.getLogger("notification.app")
 _db_log = logging.getLogger("notification.db")

@@ -6,14 +6,12 @@ from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from limits import parse_many
-from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError
 
 from notification.networks import network_of
+from serving.settings import PROJECT_FOLDER, database_url
 
-PROJECT_FOLDER = Path(__file__).resolve().parents[2]
 DEVELOPMENT_SECRET = "for development only: anyone can read this secret"  # noqa: S105  # refused in production
 _SIGNATURE_BYTES = 32
 _ADDRESS = r"^[^\s@<>,;:\"]+@[A-Za-z0-9][A-Za-z0-9.-]*$"
@@ -175,11 +173,7 @@ class Settings(BaseSettings):
     @field_validator("database_url")
     @classmethod
     def _from_the_project_folder(cls, value: str) -> str:
-        url = _parsed(value)
-        name = url.database
-        if url.get_backend_name() != "sqlite" or not name or name == ":memory:" or name.startswith("file:"):
-            return value
-        return url.set(database=str(PROJECT_FOLDER / name)).render_as_string(hide_password=False)
+        return database_url(value)
 
     @field_validator("log_dir")
     @classmethod
@@ -219,15 +213,6 @@ def _is_rate(text: str) -> bool:
         return False
 
 
-def _parsed(url: str) -> URL:
-    try:
-        return make_url(url)
-    except ArgumentError:
-        # The original message may repeat the URL, and with it a password.
-        example = "sqlite:///app.db or postgresql://user:password@host/name"
-        raise ValueError(f"not the URL of a database, such as {example}") from None
-
-
 def _check_server(value: SecretStr, schemes: Collection[str], example: str) -> None:
     url = value.get_secret_value()
     if not url:
@@ -239,11 +224,3 @@ def _check_server(value: SecretStr, schemes: Collection[str], example: str) -> N
         usable = False  # the original message may repeat the URL
     if not usable:
         raise ValueError(f"not a URL such as {example}")
-
-
-def explain(error: ValidationError) -> list[str]:
-    """One line for each setting that is wrong, by the name it has in the environment; never its value."""
-    return [
-        f"{'_'.join(str(part) for part in fault['loc'][:1]).upper()}: {fault['msg'].removeprefix('Value error, ')}"
-        for fault in error.errors(include_input=False, include_context=False, include_url=False)
-    ]

@@ -14,7 +14,8 @@ from activerow.errors import ActiveRowError
 from notification import logs
 from notification.delivery.dispatch import Dispatch
 from notification.schema import MIGRATIONS, configure
-from notification.settings import Settings, explain
+from notification.settings import Settings
+from serving.settings import explain
 
 _log = logging.getLogger("notification.delivery")
 

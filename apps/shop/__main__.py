@@ -11,11 +11,13 @@ from fastapi import FastAPI
 from pydantic import ValidationError
 
 from activerow.errors import ActiveRowError
+from serving.server import Server, listen
+from serving.settings import explain
 from shop.app import create_app
 from shop.models import db
-from shop.server import Server, listen
-from shop.settings import PREFIX, Settings, explain
+from shop.settings import PREFIX, Settings
 
+_NAME = "Shop API"
 _SHUTDOWN_SECONDS = 10
 
 
@@ -24,7 +26,7 @@ def main() -> int:
     try:
         settings = Settings()
     except ValidationError as error:
-        return _refuse(*explain(error))
+        return _refuse(*explain(error, prefix=PREFIX))
     try:
         listening = listen(settings.host, settings.port)
     except OSError as error:
@@ -38,7 +40,7 @@ def main() -> int:
 
 def _refuse(*reasons: str) -> int:
     for reason in reasons:
-        print(f"Shop API: {reason}", file=sys.stderr)
+        print(f"{_NAME}: {reason}", file=sys.stderr)
     return 1
 
 
@@ -48,7 +50,7 @@ def _serve(settings: Settings, listening: socket.socket) -> int:
         asyncio.run(_check())
     except (ActiveRowError, OSError) as error:
         return _refuse(f"cannot start: {error}")
-    Server(_configure(app)).run(sockets=[listening])
+    Server(_configure(app), _NAME).run(sockets=[listening])
     return 0
 
 

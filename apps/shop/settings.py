@@ -1,13 +1,10 @@
 """Settings of the shop: environment variables first, then `.env`, then the defaults below."""
 
-from pathlib import Path
-
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError
 
-PROJECT_FOLDER = Path(__file__).resolve().parents[2]
+from serving.settings import PROJECT_FOLDER, database_url
+
 PREFIX = "SHOP_"
 
 
@@ -32,29 +29,4 @@ class Settings(BaseSettings):
     @field_validator("database_url")
     @classmethod
     def _from_the_project_folder(cls, value: str) -> str:
-        url = _parsed(value)
-        name = url.database
-        if url.get_backend_name() != "sqlite" or not name or name == ":memory:" or name.startswith("file:"):
-            return value
-        return url.set(database=str(PROJECT_FOLDER / name)).render_as_string(hide_password=False)
-
-
-def _parsed(url: str) -> URL:
-    try:
-        return make_url(url)
-    except ArgumentError:
-        # The original message may repeat the URL, and with it a password.
-        example = "sqlite:///shop.db or postgresql://user:password@host/name"
-        raise ValueError(f"not the URL of a database, such as {example}") from None
-
-
-def explain(error: ValidationError) -> list[str]:
-    """One line for each setting that is wrong, by the name it has in the environment; never its value."""
-    return [
-        f"{PREFIX}{_name(fault['loc'])}: {fault['msg'].removeprefix('Value error, ')}"
-        for fault in error.errors(include_input=False, include_context=False, include_url=False)
-    ]
-
-
-def _name(location: tuple[int | str, ...]) -> str:
-    return str(location[0]).upper().removeprefix(PREFIX)
+        return database_url(value)

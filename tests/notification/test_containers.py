@@ -2,7 +2,8 @@
 
 import re
 
-from notification.settings import PROJECT_FOLDER, Settings
+from notification.settings import Settings
+from serving.settings import PROJECT_FOLDER
 
 
 def _text(name: str) -> str:

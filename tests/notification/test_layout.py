@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import notification
-from notification.settings import PROJECT_FOLDER
+from serving.settings import PROJECT_FOLDER
 
 PACKAGE = Path(notification.__file__).parent
 HANDLERS = sorted([*(PACKAGE / "routes").glob("*.py"), *(PACKAGE / "use_cases").glob("*.py"), PACKAGE / "deps.py"])
@@ -21,7 +21,6 @@ FORBIDDEN = {"commit", "rollback", "close", "add", "add_all", "flush", "execute"
 ORDER = [
     "__main__",
     "worker",
-    "server",
     "app",
     "admin",
     "schema",

@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from notification.settings import PROJECT_FOLDER
+from serving.settings import PROJECT_FOLDER
 from tests.notification.service import ADA
 
 SECRET = "a secret of this process, thirty-two bytes long"

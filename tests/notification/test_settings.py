@@ -8,7 +8,8 @@ from pydantic_settings import SettingsConfigDict
 from sqlalchemy.pool import QueuePool
 
 from notification.models import db
-from notification.settings import PROJECT_FOLDER, Settings, explain
+from notification.settings import Settings
+from serving.settings import PROJECT_FOLDER, explain
 from tests.notification.service import PlainSettings, serving, settings_for
 
 NAMES = [

@@ -13,8 +13,9 @@ import uvicorn
 from fastapi import FastAPI, Request
 
 from notification.app import create_app
-from notification.server import address_of, listen
-from notification.settings import PROJECT_FOLDER, Settings
+from notification.settings import Settings
+from serving.server import address_of, listen
+from serving.settings import PROJECT_FOLDER
 from tests.notification.service import ADA, SERVICES, Key, registered
 
 COMMANDS = {

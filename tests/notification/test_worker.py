@@ -16,7 +16,8 @@ from activerow.types import utc_now
 from notification.delivery.dispatch import Dispatch
 from notification.delivery.queue import ProcessBroker, Queue, broker_at
 from notification.models import Delivery, Notifications
-from notification.settings import Settings, explain
+from notification.settings import Settings
+from serving.settings import explain
 from tests.notification.deliveries import MAIL, noted, owner
 from tests.notification.mailbox import Mailbox
 from tests.notification.service import settings_for

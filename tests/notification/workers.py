@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from notification.settings import PROJECT_FOLDER
+from serving.settings import PROJECT_FOLDER
 
 
 @contextmanager

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from serving.settings import PROJECT_FOLDER
 from shop.demo import EXAMPLES, show
-from shop.settings import PROJECT_FOLDER
 
 USERS = ["ada: On engines, On looms", "grace: A moth", "linus: -"]
 

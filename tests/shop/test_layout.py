@@ -8,8 +8,9 @@ import pytest
 from pydantic_settings import SettingsConfigDict
 
 import shop
+from serving.settings import PROJECT_FOLDER
 from shop.app import ANSWERS, CODES, create_app
-from shop.settings import PREFIX, PROJECT_FOLDER, Settings
+from shop.settings import PREFIX, Settings
 from tests.shop.service import PlainSettings
 
 PACKAGE = Path(shop.__file__).parent
@@ -18,7 +19,7 @@ HANDLERS = sorted([*(PACKAGE / "routes").glob("*.py"), *(PACKAGE / "use_cases").
 FORBIDDEN = {"commit", "rollback", "close", "add", "add_all", "flush", "execute", "session"}
 # Every module imports only from modules to its right.
 ORDER = (
-    *("__main__", "server", "demo", "app", "schema", "routes", "deps", "stores", "use_cases"),
+    *("__main__", "demo", "app", "schema", "routes", "deps", "stores", "use_cases"),
     *("problems", "schemas", "models", "errors", "settings"),
 )
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from shop.settings import PROJECT_FOLDER
+from serving.settings import PROJECT_FOLDER
 
 
 def _environment(folder: Path, **changes: str) -> dict[str, str]:

@@ -9,8 +9,9 @@ from pydantic import ValidationError
 from activerow.errors import ActiveRowError
 from notification.models import Users, db
 from notification.schema import configure
-from notification.settings import Settings, explain
+from notification.settings import Settings
 from notification.use_cases.administration import appoint
+from serving.settings import explain
 
 commands = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 

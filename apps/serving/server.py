@@ -25,14 +25,18 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 class Server(uvicorn.Server):
-    """uvicorn's server, which says where it can be found as soon as it can."""
+    """uvicorn's server, which says by what name and where it can be found as soon as it can."""
+
+    def __init__(self, config: uvicorn.Config, name: str) -> None:
+        super().__init__(config)
+        self._name = name
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start to serve, and print the address."""
         await super().startup(sockets=sockets)
         if self.started and sockets:
             address = address_of(sockets[0])
-            sys.stdout.write(f"Notification API: {address} (docs: {address}/docs)\n")
+            sys.stdout.write(f"{self._name}: {address} (docs: {address}/docs)\n")
             sys.stdout.flush()
 
 

@@ -1,0 +1,1 @@
+"""What the services share of starting: a socket, the server on it, settings that are told by their names."""
