@@ -1,5 +1,6 @@
 """Engines: what a URL and a few options become."""
 
+import asyncio
 import importlib.util
 from collections.abc import Mapping
 from typing import Any
@@ -11,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.pool import NullPool, QueuePool
 
 from activerow.engines import Options, async_url, make_engine
-from activerow.errors import StatementTimeoutError, UsageError
+from activerow.errors import LockTimeoutError, StatementTimeoutError, UsageError
 from tests.backends.active import MakeDatabase
 from tests.bookshop import Author, Base
 
@@ -203,16 +204,60 @@ async def test_a_mysql_session_is_in_utc_and_utf8mb4(make_database: MakeDatabase
     assert tuple(row) == ("+00:00", "utf8mb4")
 
 
-@pytest.mark.backends("postgresql", "mysql")
-async def test_a_statement_that_takes_too_long_is_stopped_by_the_server(make_database: MakeDatabase) -> None:
+ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)"
+LONG = {
+    "sqlite": f"{ENDLESS} SELECT max(i) FROM n",
+    "postgresql": "SELECT pg_sleep(30)",
+    "mysql": "SELECT sleep(30) FROM information_schema.tables",
+}
+
+
+async def test_a_statement_that_takes_too_long_is_stopped(make_database: MakeDatabase) -> None:
     """`statement_timeout` is in seconds, and applies to every connection."""
     db = await make_database(Base, statement_timeout=0.2)
-    sleep = "SELECT pg_sleep(30)" if db.dialect == "postgresql" else "SELECT sleep(30) FROM information_schema.tables"
+
+    for _ in range(2):
+        with pytest.raises(StatementTimeoutError):
+            await db.read(lambda session: session.execute(text(LONG[db.dialect])), model=Author)
+
+    await asyncio.sleep(0.3)  # a connection that was idle for longer is as good as new
+    assert await Author.query().count() == 0
+
+
+@pytest.mark.backends("sqlite")
+async def test_rows_that_take_too_long_are_stopped(make_database: MakeDatabase) -> None:
+    """SQLite computes a row when it is fetched. The transaction of a write that was stopped is gone."""
+    db = await make_database(Base, statement_timeout=0.2)
 
     with pytest.raises(StatementTimeoutError):
-        await db.read(lambda session: session.execute(text(sleep)), model=Author)
+        await db.read(
+            lambda session: session.execute(text(f"{ENDLESS} SELECT i FROM n WHERE i % 1000000 = 0")), model=Author
+        )
+    with pytest.raises(StatementTimeoutError):
+        async with db.transaction() as session:
+            await Author.create(email="ada@example.com", nick="ada")
+            await db.write(
+                lambda session: session.execute(
+                    text(f"INSERT INTO authors (email) {ENDLESS} SELECT 'x' FROM n WHERE i < 0")
+                ),
+                model=Author,
+                operation="insert",
+                session=session,
+            )
 
     assert await Author.query().count() == 0
+
+
+@pytest.mark.backends("sqlite")
+async def test_a_lock_is_waited_for_no_longer_than_a_statement_may_take(make_database: MakeDatabase) -> None:
+    """The busy timeout of 5 seconds is cut to the statement timeout."""
+    db = await make_database(Base, statement_timeout=0.2)
+
+    async with asyncio.timeout(4), db.transaction():
+        await Author.create(email="ada@example.com", nick="ada")
+        with pytest.raises(LockTimeoutError):
+            async with db.detached():
+                await Author.create(email="grace@example.com", nick="grace")
 
 
 async def test_the_text_of_a_raw_error_lists_no_values(make_database: MakeDatabase) -> None:

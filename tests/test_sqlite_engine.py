@@ -1,8 +1,10 @@
 """What SQLite needs of its connections."""
 
 import asyncio
+import contextlib
 import gc
 import sqlite3
+import warnings
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -351,3 +353,33 @@ async def test_a_cancelled_write_leaves_no_lock(db: Database) -> None:
     other.execute("ROLLBACK")
     other.close()
     assert await Author.query().count() == 0
+
+
+def test_a_loop_that_closes_over_a_cancelled_write_leaves_no_lock(tmp_path: Path) -> None:
+    """The connection's thread has nobody to tell, and gives the lock back all the same."""
+    file = tmp_path / "app.db"
+    db = Database(f"sqlite:///{file}", base=Base)
+
+    async def write(begun_writing: asyncio.Event) -> None:
+        async with db.transaction() as session:
+            await Author.create(email="ada@example.com")
+            begun_writing.set()
+            await session.execute(text(ENDLESS))
+
+    async def begin() -> None:
+        await db.create_all()
+        begun_writing = asyncio.Event()
+        task = asyncio.create_task(write(begun_writing))
+        await begun_writing.wait()
+        await asyncio.sleep(0.05)  # the statement runs in its thread now
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)  # the loop closes before the connections do
+        asyncio.run(begin())
+
+    with contextlib.closing(sqlite3.connect(file, timeout=5, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        assert other.execute("SELECT count(*) FROM authors").fetchone() == (0,)

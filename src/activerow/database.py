@@ -54,7 +54,7 @@ class Database:
         pool_timeout: Seconds to wait for a free connection, and for a savepoint of another task.
         pool_recycle: Seconds after which a connection is replaced; keep it below the server's `wait_timeout`.
         pool_pre_ping: Test a connection before each use.
-        statement_timeout: Seconds after which the server cancels a statement.
+        statement_timeout: Seconds after which the database cancels a statement.
         pgbouncer: Set up the driver for pgbouncer's transaction mode.
         secret: Key for signing page cursors.
         slow_query: Seconds from which a statement is logged as slow, by `activerow.sql` at WARNING.

@@ -68,7 +68,8 @@ def make_engine(url: URL, options: Options) -> AsyncEngine:
     backend, _, driver = url.drivername.partition("+")
     arguments: dict[str, Any] = {}
     sqlite = backend == "sqlite"
-    arguments["async_creator_fn"] = sqlite_engine.connector(driver) if sqlite else _patient(driver)
+    timeout = options.statement_timeout
+    arguments["async_creator_fn"] = sqlite_engine.connector(driver, timeout) if sqlite else _patient(driver)
     if backend == "postgresql":
         url = _prepare_postgresql(url, driver, options, arguments)
     elif backend != "sqlite":
@@ -89,7 +90,7 @@ def make_engine(url: URL, options: Options) -> AsyncEngine:
             settings.pop(name)
     engine = create_async_engine(url, connect_args=arguments, **{**settings, **given})
     if sqlite:
-        sqlite_engine.set_up(engine)
+        sqlite_engine.set_up(engine, timeout)
     return engine
 
 

@@ -3,13 +3,16 @@
 import asyncio
 import functools
 import importlib
+import math
 import os
 import re
 import sqlite3
 import tempfile
 import threading
+import time
 import weakref
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from weakref import WeakSet
@@ -23,6 +26,9 @@ from activerow.unit import unit_of
 
 BUSY_TIMEOUT = 5000
 """Milliseconds for which a statement waits for another connection's write lock."""
+
+_STEPS = 10_000
+"""Instructions of SQLite's machine, a fraction of a millisecond, after which a statement looks at the clock."""
 
 _AGAIN = 0.02
 """Seconds between two attempts to interrupt a statement."""
@@ -63,19 +69,20 @@ def _remove(path: str, owner: int) -> None:
             Path(name).unlink(missing_ok=True)
 
 
-def set_up(engine: AsyncEngine) -> None:
+def set_up(engine: AsyncEngine, statement_timeout: float | None) -> None:
     """Register the listeners of a SQLite engine."""
     sync = engine.sync_engine
-    event.listen(sync, "connect", _on_connect)
+    patience = BUSY_TIMEOUT if statement_timeout is None else min(BUSY_TIMEOUT, int(statement_timeout * 1000))
+    event.listen(sync, "connect", functools.partial(_on_connect, patience=patience))
     event.listen(sync, "checkout", _refuse_abandoned)
     event.listen(sync, "begin", _on_begin)
     event.listen(sync, "before_cursor_execute", _before_statement)
 
 
-def _on_connect(connection: Any, _record: object) -> None:
+def _on_connect(connection: Any, _record: object, *, patience: int) -> None:
     connection.isolation_level = None  # BEGIN is ours to send
     cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "foreign_keys=ON", f"busy_timeout={BUSY_TIMEOUT}", "synchronous=NORMAL"):
+    for pragma in ("journal_mode=WAL", "foreign_keys=ON", f"busy_timeout={patience}", "synchronous=NORMAL"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
     connection.create_function("activerow_lower", 1, _lower, deterministic=True)
@@ -133,9 +140,12 @@ class CancellableConnection:
 
     abandoned = False
     stopped: Any = None
+    limit: float | None = None
+    """Seconds for which one call of the driver may run: the statement timeout."""
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
+        self.deadline = math.inf
         self.cursors: WeakSet[sqlite3.Cursor] = WeakSet()
         self.process = os.getpid()
         self.undoing = False
@@ -148,21 +158,40 @@ class CancellableConnection:
             driver.__del__()
 
     async def _execute(self, fn: Callable[..., Any], *args: Any, **options: Any) -> Any:
-        driver: Any = super()
+        driver: Any = self
+        if not driver._running or driver._connection is None:
+            raise ValueError("Connection closed")
+        answer = asyncio.get_running_loop().create_future()
+        driver._tx.put_nowait((None, functools.partial(self._run, answer, functools.partial(fn, *args, **options))))
         try:
-            result = await driver._execute(self._unless_abandoned, fn, *args, **options)
+            return await answer
         except asyncio.CancelledError:
             self._abandon()
             raise
+
+    def _run(self, answer: "asyncio.Future[Any]", call: Callable[[], Any]) -> None:
+        """Run by the connection's thread, which lives on when the event loop that waits for it is closed."""
+        try:
+            result = self._unless_abandoned(call)
+        except BaseException as error:  # noqa: BLE001  (it is the answer)
+            _tell(answer, answer.set_exception, error)
+        else:
+            _tell(answer, answer.set_result, result)
+
+    def _unless_abandoned(self, call: Callable[[], Any]) -> Any:
+        """What was still waiting when nobody wanted it any more does not begin."""
+        if self.abandoned:
+            raise sqlite3.OperationalError("interrupted")
+        if self.limit is not None:
+            self.deadline = time.monotonic() + self.limit
+        result = call()
         if isinstance(result, sqlite3.Cursor):
             self.cursors.add(result)
         return result
 
-    def _unless_abandoned(self, fn: Callable[..., Any], *args: Any, **options: Any) -> Any:
-        """Run by the connection's thread: what was still waiting when nobody wanted it any more does not begin."""
-        if self.abandoned:
-            raise sqlite3.OperationalError("interrupted")
-        return fn(*args, **options)
+    def is_late(self) -> bool:
+        """Asked by a statement that runs, which ends with SQLITE_INTERRUPT when it is."""
+        return time.monotonic() > self.deadline
 
     def _abandon(self) -> None:
         driver: Any = self
@@ -217,14 +246,30 @@ class CancellableConnection:
         return self.stopped
 
 
+def _tell(answer: "asyncio.Future[Any]", settle: Callable[[Any], None], outcome: object) -> None:
+    with suppress(RuntimeError):  # the loop is closed
+        answer.get_loop().call_soon_threadsafe(_settle, answer, settle, outcome)
+
+
+def _settle(answer: "asyncio.Future[Any]", settle: Callable[[Any], None], outcome: object) -> None:
+    if not answer.done():  # by a cancellation
+        settle(outcome)
+
+
 @functools.cache
-def connector(driver: str) -> Callable[..., Any]:
-    """`connect` of the driver, giving connections whose statements can be cancelled."""
+def connector(driver: str, statement_timeout: float | None) -> Callable[..., Any]:
+    """`connect` of the driver, giving connections whose statements can be cancelled, and are after a while."""
     plain: Any = importlib.import_module(driver)
-    kind: Any = type("Connection", (CancellableConnection, plain.Connection), {})
+    kind: Any = type("Connection", (CancellableConnection, plain.Connection), {"limit": statement_timeout})
 
     def connect(database: str, *, iter_chunk_size: int = 64, **options: Any) -> Any:
-        connection = kind(lambda: sqlite3.connect(database, **options), iter_chunk_size)
+        def open_file() -> sqlite3.Connection:
+            opened: sqlite3.Connection = sqlite3.connect(database, **options)
+            if statement_timeout is not None:
+                opened.set_progress_handler(connection.is_late, _STEPS)
+            return opened
+
+        connection = kind(open_file, iter_chunk_size)
         connection._thread.daemon = True  # an interpreter that exits does not wait for it
         return connection
 
