@@ -143,7 +143,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         *(identities.router, api_keys.router, caller.router, services.router),
     ):
         app.include_router(router)
-    mount_admin(app, db, settings, known.passwords)
+    mount_admin(app, db, settings, known)
     _answer_errors(app, problems)
     _surround(app, problems, settings, known)
     return app
