@@ -23,7 +23,7 @@ Look = Callable[[Page, str], Awaitable[None]]
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 _OPTIONS = ("--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-component-update")
-_MISSING = f"no {', '.join(_NAMES)} was found: pages are NOT looked at in a browser here"
+_MISSING = f"no {' or '.join(_NAMES)} was found: pages are NOT looked at in a browser here"
 _LOGGED_BY_CHROMIUM = "Failed to load resource: the server responded"  # of what `_Watch.answered` judges
 
 
