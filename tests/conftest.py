@@ -1,4 +1,4 @@
-"""What every test can use; the databases come from `tests/backends`."""
+"""What every test can use; the databases come from `tests/backends`, the browser from `chromium.py`."""
 
 import gc
 import logging
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-pytest_plugins = ["tests.backends.plugin", "tests.backends.active"]
+pytest_plugins = ["tests.backends.plugin", "tests.backends.active", "tests.chromium"]
 
 _STRAY = ("was destroyed but it is pending", "exception was never retrieved", "non-checked-in connection")
 

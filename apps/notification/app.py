@@ -20,6 +20,7 @@ from notification.body_limit import BodyLimit
 from notification.client_address import ClientAddress
 from notification.delivery.dispatch import Dispatch
 from notification.deps import Services
+from notification.docs_page import serve_docs
 from notification.errors import ApiError
 from notification.handshakes import Handshakes
 from notification.keyring import Keyring
@@ -38,7 +39,6 @@ from notification.routes import metrics as metrics_route
 from notification.schema import MIGRATIONS, configure
 from notification.security_headers import SecurityHeaders
 from notification.settings import Settings
-from notification.signing_docs import serve_signing_docs
 from notification.statement_watch import watching_statements
 from notification.status_page import DATABASE, NAME, QUEUE, StatusPage
 from notification.tokens import Tokens
@@ -131,12 +131,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     settings = settings or Settings()
     configure(settings)
     problems = Problems(ANSWERS)
-    signing = settings.environment in {"development", "test"}
-    app = DocumentedAPI(
-        title=NAME, version="0.1.0", lifespan=_prepared(settings), docs_url=None if signing else "/docs"
-    )
-    if signing:
-        serve_signing_docs(app)
+    app = DocumentedAPI(title=NAME, version="0.1.0", lifespan=_prepared(settings), docs_url=None, redoc_url=None)
+    serve_docs(app, signing=settings.environment in {"development", "test"})
     app.problems = problems
     known = _services(settings, app.version)
     app.state.services = known
@@ -147,7 +143,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         *(identities.router, api_keys.router, caller.router, services.router),
     ):
         app.include_router(router)
-    mount_admin(app, db, settings, known.passwords)
+    mount_admin(app, db, settings, known)
     _answer_errors(app, problems)
     _surround(app, problems, settings, known)
     return app

@@ -25,8 +25,9 @@ class BodyLimit:
         counted = _Counted(receive, send, self.limit)
         try:
             await self.app(scope, counted.receive, counted.send)
-        except BodyTooLargeError:
-            if counted.started:
+        except Exception:
+            # The error may come back as another: anyio's task groups, under some middleware, wrap it.
+            if counted.started or not counted.too_large:
                 raise
         if counted.too_large and not counted.started:
             await refusal(scope, receive, send)

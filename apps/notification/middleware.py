@@ -10,6 +10,7 @@ from uuid import uuid4
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.routing import Mount
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from notification.logs import log_request
@@ -63,8 +64,12 @@ def _client(scope: Scope) -> str | None:
 
 def _template(scope: Scope, outer_root: str) -> str | None:
     """The path of the route that was found, with what mounted applications stand under in front."""
-    path: str | None = getattr(scope.get("route"), "path_format", None)
-    return None if path is None else scope.get("root_path", "").removeprefix(outer_root) + path
+    route = scope.get("route")
+    path: str | None = getattr(route, "path_format", None)
+    if path is None:
+        return None
+    root: str = scope.get("root_path", "").removeprefix(outer_root)
+    return f"{root}/{{path}}" if isinstance(route, Mount) else root + path  # a mount's own path is in the root
 
 
 def _request_id(scope: Scope) -> str:

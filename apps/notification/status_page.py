@@ -15,8 +15,11 @@ QUEUE: Final = "Queue"
 
 _HEADERS: Final = {"Vary": "Accept", "Cache-Control": "no-store"}
 _PAGE_HEADERS: Final = _HEADERS | {
-    # The page has a style sheet of its own and nothing else; nobody may put it into a frame.
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'",
+    # Style sheet and icon stand in the page itself, and nothing else is loaded; nobody may put it into a frame.
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; "
+        "frame-ancestors 'none'"
+    ),
     "X-Content-Type-Options": "nosniff",
 }
 

@@ -1,5 +1,6 @@
 """The service as its tests use it: running in this process, and what it logged."""
 
+import asyncio
 import base64
 import hmac
 import json
@@ -12,11 +13,13 @@ from urllib.parse import urlencode
 from uuid import uuid4
 
 import httpx
+import uvicorn
 from asgi_lifespan import LifespanManager
 from fastapi import FastAPI
 from pydantic_settings import SettingsConfigDict
 
 from notification.app import create_app
+from notification.server import address_of, listen
 from notification.settings import Settings
 
 ADA = {"email": "ada@example.com", "pw": "correct horse battery"}
@@ -62,6 +65,24 @@ async def serving(settings: Settings, address: str = "127.0.0.1") -> AsyncGenera
     """A client of the service with these settings, which calls from this address."""
     async with running(create_app(settings), address) as client:
         yield client
+
+
+@asynccontextmanager
+async def listening(settings: Settings, root_path: str = "") -> AsyncGenerator[str]:
+    """The address of the service with these settings, which serves HTTP in this event loop."""
+    app = create_app(settings)
+    app.root_path = root_path
+    with listen("127.0.0.1", 0) as socket:
+        server = uvicorn.Server(uvicorn.Config(app, log_config=None, ws="none"))
+        serving = asyncio.create_task(server.serve([socket]))
+        async with asyncio.timeout(30):
+            while not server.started and not serving.done():  # the server has no event for it
+                await asyncio.sleep(0.01)
+        try:
+            yield address_of(socket)
+        finally:
+            server.should_exit = True
+            await serving
 
 
 async def registered(client: httpx.AsyncClient, credentials: dict[str, str]) -> dict[str, str]:

@@ -29,7 +29,7 @@ ORDER = [
     "access",
     "use_cases",
     "rates",
-    "signing_docs",
+    "docs_page",
     "client_address",
     "security_headers",
     "body_limit",

@@ -1,12 +1,7 @@
 """What stands at `/`: a page for browsers, one line for everybody else."""
 
-import asyncio
-import os
 import re
-import shutil
-import subprocess
 from datetime import timedelta
-from pathlib import Path
 
 import httpx
 import pytest
@@ -15,7 +10,8 @@ from activerow.types import utc_now
 from notification.app import create_app
 from notification.models import Base, Notifications, Users, db
 from notification.settings import Settings
-from tests.notification.service import running
+from tests.chromium import Browse, Look, in_browser
+from tests.notification.service import listening, running
 
 BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8"
 LINE = re.compile(r"Notification API \(UTC: \d{4}\.\d\d\.\d\d \d\d:\d\d:\d\d\)")
@@ -49,7 +45,7 @@ async def test_links_of_the_page_lead_somewhere(client: httpx.AsyncClient) -> No
     """Each of them is answered."""
     page = (await client.get("/", headers={"accept": BROWSER})).text
 
-    links = re.findall(r'href="([^"]+)"', page)
+    links = re.findall(r'<a href="([^"]+)"', page)
     assert "docs" in links
     assert [(await client.get(f"/{link}")).status_code for link in links] == [200] * len(links)
 
@@ -79,38 +75,15 @@ async def test_the_page_is_there_without_a_database(settings: Settings) -> None:
     assert "no such table" not in answer.text
 
 
-def _chromium() -> str:
-    for name in ("chromium", "chromium-browser", "google-chrome"):
-        if found := shutil.which(name):
-            return found
-    reason = "no Chromium was found: pages are not looked at in a browser"
-    if os.environ.get("ACTIVEROW_REQUIRE_BACKENDS") == "1":
-        pytest.fail(reason)
-    pytest.skip(reason)
+@in_browser
+async def test_a_real_browser_shows_it(settings: Settings, browse: Browse, look: Look) -> None:
+    """By day and by night, on a screen and on a phone."""
+    async with listening(settings) as address:
+        for colors in ("light", "dark"):
+            async with browse(address, colors) as page:
+                await page.goto("/")
+                await look(page, f"status-{colors}")
+                ground = await page.evaluate("getComputedStyle(document.body).backgroundColor")
 
-
-def _dom(browser: str, address: str, profile: Path) -> str:
-    """What the document is after Chromium has laid it out in a window of 500 pixels, its smallest."""
-    options = "--no-sandbox --disable-gpu --no-first-run --disable-background-networking --disable-component-update"
-    command = [browser, "--headless", *options.split(), "--disable-sync", f"--user-data-dir={profile}"]
-    shown = subprocess.run(
-        [*command, "--window-size=500,800", "--dump-dom", address],
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=True,
-    )
-    return shown.stdout
-
-
-async def test_a_real_browser_shows_it(client: httpx.AsyncClient, tmp_path: Path) -> None:
-    """Chromium lays the page out on a small screen, with nothing wider than it."""
-    page = (await client.get("/", headers={"accept": BROWSER})).text
-    probe = "<script>document.title = `wide: ${document.documentElement.scrollWidth > innerWidth}`</script>"
-    file = tmp_path / "status.html"
-    file.write_text(page.replace("</body>", f"{probe}</body>"), encoding="utf-8")
-
-    shown = await asyncio.to_thread(_dom, _chromium(), file.as_uri(), tmp_path / "profile")
-
-    assert "<title>wide: false</title>" in shown
-    assert "All is well." in shown
+                assert await page.get_by_role("status").inner_text() == "All is well."
+                assert ground == {"light": "rgb(246, 247, 249)", "dark": "rgb(18, 21, 27)"}[colors]

@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+from pathlib import Path
 from typing import Final
 
 from fastapi import FastAPI
@@ -16,21 +17,26 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette_admin.base import BaseAdmin
+from starlette_admin.i18n import TimezoneConfig
 
 from activerow import Database
 from activerow.errors import ActiveRowError, UnavailableError
 from notification.admin.login import AdminLogin
-from notification.admin.views import Overview, all_views
-from notification.passwords import Passwords
+from notification.admin.overview import Overview
+from notification.admin.same_origin import SameOrigin
+from notification.admin.views import all_views
+from notification.deps import Services
+from notification.errors import RateLimitedError
 from notification.problems import note
 from notification.settings import Settings
 
 PATH: Final = "/admin"
+_FOLDER: Final = Path(__file__).parent
 _HOURS: Final = 8
 _HEADERS: Final = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": (
-        "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
+        "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
         "img-src 'self' data:; font-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; "
         "frame-ancestors 'none'"
     ),
@@ -74,8 +80,15 @@ class _Site(BaseAdmin):
         detail = "The database does not answer now." if gone else "This cannot be looked up."
         return await self._render_error(request, HTTPException(503 if gone else 400, detail))
 
+    async def on_rate_limited(self, request: Request, error: Exception) -> Response:
+        """Answer one attempt too many to log in."""
+        if not isinstance(error, RateLimitedError):
+            raise error
+        headers = {"Retry-After": str(error.retry_after)}
+        return self.templates.TemplateResponse(request, "login.html", {"error": str(error)}, 429, headers)
 
-def mount_admin(app: FastAPI, database: Database, settings: Settings, passwords: Passwords) -> None:
+
+def mount_admin(app: FastAPI, database: Database, settings: Settings, services: Services) -> None:
     """Put the admin pages under `/admin` of the application."""
     secret = _derived(settings.jwt_secret.get_secret_value(), "admin pages")
     session = Middleware(
@@ -85,21 +98,26 @@ def mount_admin(app: FastAPI, database: Database, settings: Settings, passwords:
         max_age=_HOURS * 3600,
         path=PATH,
         same_site="strict",
-        https_only=settings.environment == "production",
+        https_only=settings.environment in {"staging", "production"},
     )
     admin = _Site(
         title="Notification API",
         base_url=PATH,
-        auth_provider=AdminLogin(passwords, secret.encode()),
+        templates_dir=str(_FOLDER / "templates"),
+        static_dir=str(_FOLDER / "static"),
+        auth_provider=AdminLogin(services.passwords, services.rates, secret.encode()),
         secret_key=secret,
         index_view=Overview(),
-        middlewares=[Middleware(_Surroundings, database=database), session],
+        # Moments are shown in UTC, and say so.
+        timezone_config=TimezoneConfig(timezone_cookie_name=None, use_user_locale_timezone=False),
+        middlewares=[Middleware(_Surroundings, database=database), Middleware(SameOrigin), session],
     )
-    for view in all_views():
+    for view in all_views(services.known_keys):
         admin.add_view(view)
     admin.mount_to(app)
-    for kind in (SQLAlchemyError, ActiveRowError):
+    for kind in (SQLAlchemyError, ActiveRowError, OverflowError):  # the last from SQLite's driver, of large numbers
         admin.app.add_exception_handler(kind, admin.on_database_error)
+    admin.app.add_exception_handler(RateLimitedError, admin.on_rate_limited)
 
 
 def _derived(secret: str, purpose: str) -> str:

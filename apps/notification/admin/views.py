@@ -1,28 +1,31 @@
 """What the admin pages show. Passwords, secrets, digests and what notifications contain are not among the fields."""
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
-from markupsafe import escape
+from sqlalchemy import ColumnElement, or_
 from starlette.requests import Request
+from starlette.responses import Response
 from starlette_admin.actions import ActionSelection, action, row_action
 from starlette_admin.contrib.sqla import ModelView
 from starlette_admin.exceptions import ActionFailed
-from starlette_admin.fields import BooleanField, DateTimeField, EmailField, EnumField, IntegerField, StringField
+from starlette_admin.fields import BooleanField, EnumField, IntegerField, StringField
 from starlette_admin.flash import flash
-from starlette_admin.views import CustomView
-from starlette_admin.widgets import BaseWidget, HtmlWidget, PanelWidget
 from typing_extensions import override
 
+from notification.admin.fields import MomentField, OwnerField, StatusField
 from notification.errors import OwnAccountError
+from notification.known_keys import KnownKeys
 from notification.models import ApiKeys, Channel, Delivery, KeyStatus, Notifications, SnsType, Users, UserStatus
-from notification.use_cases.administration import block, try_again, unblock, waiting_and_dead
+from notification.use_cases.administration import block, try_again, unblock
 
 _LARGEST_ID: Final = 2**31 - 1
 
 
 class ReadView(ModelView):
     """Rows to look at, search and filter. What changes them is an action, which is a use case."""
+
+    searched: ClassVar[Sequence[str]]  # where the text of a search is looked for; `searchable_fields` have filters
 
     exporters = ()
     importers = ()
@@ -54,9 +57,23 @@ class ReadView(ModelView):
         """No."""
         return False
 
-    def get_search_query(self, request: Request, term: str) -> Any:
+    @override
+    def get_search_query(self, request: Request, term: str) -> ColumnElement[bool]:
         """The condition for a search; PostgreSQL knows no NUL characters."""
-        return super().get_search_query(request, term.replace("\x00", ""))
+        columns = (getattr(self.model, name) for name in self.searched)
+        return or_(*(column.icontains(term.replace("\x00", ""), autoescape=True) for column in columns))
+
+    @override
+    async def handle_action(self, request: Request, selection: ActionSelection, name: str) -> Response | None:
+        """Act on rows. What the database refuses is answered like everywhere: the parent class would quote it."""
+        return await super(ModelView, self).handle_action(request, selection, name)
+
+    @override
+    async def handle_row_action(self, request: Request, pk: Any, name: str) -> Response | None:
+        """Act on a row."""
+        if not _is_id(pk):
+            raise ActionFailed("There is no such row.")
+        return await super(ModelView, self).handle_row_action(request, pk, name)
 
     async def find_by_pk(self, request: Request, pk: Any) -> Any:
         """The row, None where there is none or the key is no key."""
@@ -76,31 +93,30 @@ class UsersView(ReadView):
     """People with an account."""
 
     fields = (
-        IntegerField("id", label="Id"),
-        EmailField("email"),
+        IntegerField("id", label="ID"),
+        StringField("email", label="E-mail"),
         StringField("name"),
-        StringField("phone_number"),
-        EnumField("status", enum=UserStatus),
+        StringField("phone_number", label="Phone"),
+        StatusField("status", enum=UserStatus),
         EnumField("sns_type", label="Logs in with", enum=SnsType),
-        BooleanField("marketing_agree"),
-        DateTimeField("created_at"),
-        DateTimeField("updated_at"),
+        BooleanField("marketing_agree", label="Agrees to marketing"),
+        MomentField("created_at", label="Created"),
+        MomentField("updated_at", label="Updated"),
     )
-    searchable_fields = (
-        "email",
-        "name",
-        "phone_number",
-    )
-    exclude_fields_from_list = (
-        "marketing_agree",
-        "updated_at",
-    )
+    searched = ("email", "name", "phone_number")
+    searchable_fields = ("email", "name", "phone_number", "status", "created_at")
+    exclude_fields_from_list = ("sns_type", "marketing_agree", "updated_at")
     actions = ()
-    row_actions = (
-        "view",
-        "block",
-        "unblock",
-    )
+    row_actions = ("view", "block", "unblock")
+
+    def __init__(self, known_keys: KnownKeys) -> None:
+        super().__init__(Users, icon="fa-solid fa-users", menu_label="Users", display_name="User")
+        self._known_keys = known_keys
+
+    @override
+    async def repr(self, obj: Users, request: Request) -> str:
+        """How other pages name a user."""
+        return obj.email
 
     async def is_row_action_allowed_for_obj(self, request: Request, name: str, obj: Users) -> bool:
         """Whether the row offers the action."""
@@ -120,7 +136,7 @@ class UsersView(ReadView):
     async def block(self, request: Request, pk: Any) -> None:
         """Block the user."""
         try:
-            done = await block(int(pk), by=request.state.admin_id)
+            done = await block(int(pk), self._known_keys, by=request.state.admin_id)
         except OwnAccountError as error:
             raise ActionFailed(str(error)) from error
         _tell(request, "The user is blocked.", done=done)
@@ -134,51 +150,73 @@ class UsersView(ReadView):
     )
     async def unblock(self, request: Request, pk: Any) -> None:
         """Let the user in again."""
-        _tell(request, "The user may log in again.", done=await unblock(int(pk)))
+        _tell(request, "The user may log in again.", done=await unblock(int(pk), self._known_keys))
 
 
 class ApiKeysView(ReadView):
     """Keys of users; the secrets stay where they are."""
 
     fields = (
-        IntegerField("id", label="Id"),
-        IntegerField("user_id", label="User"),
+        IntegerField("id", label="ID"),
+        OwnerField("user"),
         StringField("access_key"),
         StringField("memo"),
-        EnumField("status", enum=KeyStatus),
-        DateTimeField("created_at"),
-        DateTimeField("updated_at"),
+        StatusField("status", enum=KeyStatus),
+        MomentField("created_at", label="Created"),
+        MomentField("updated_at", label="Updated"),
     )
-    searchable_fields = (
-        "access_key",
-        "memo",
-    )
+    searched = ("access_key", "memo")
+    searchable_fields = ("user", "access_key", "memo", "status", "created_at")
+    exclude_fields_from_list = ("updated_at",)
     actions = ()
     row_actions = ("view",)
+
+    def __init__(self) -> None:
+        super().__init__(ApiKeys, icon="fa-solid fa-key", menu_label="API keys", display_name="API key")
 
 
 class NotificationsView(ReadView):
     """What is, was or could not be delivered; what it says is for its receiver."""
 
     fields = (
-        IntegerField("id", label="Id"),
-        IntegerField("user_id", label="User"),
-        IntegerField("api_key_id", label="API key"),
+        IntegerField("id", label="ID"),
+        OwnerField("user"),
+        IntegerField("api_key_id", label="API key ID"),
         EnumField("channel", enum=Channel),
-        EnumField("status", enum=Delivery),
+        StatusField("status", enum=Delivery),
         IntegerField("attempts"),
         StringField("last_error"),
-        DateTimeField("due_at"),
-        DateTimeField("sent_at"),
-        DateTimeField("created_at"),
+        MomentField("due_at", label="Due"),
+        MomentField("sent_at", label="Sent"),
+        MomentField("created_at", label="Created"),
     )
-    searchable_fields = ("last_error",)
-    exclude_fields_from_list = (
-        "api_key_id",
-        "sent_at",
-    )
+    searched = ("last_error",)
+    searchable_fields = ("status", "channel", "user", "attempts", "last_error", "created_at")
+    exclude_fields_from_list = ("api_key_id", "due_at", "sent_at")
     actions = ("retry",)
-    row_actions = ("view",)
+    row_actions = ("view", "retry_one")
+
+    def __init__(self) -> None:
+        super().__init__(Notifications, icon="fa-solid fa-paper-plane", menu_label="Notifications")
+
+    async def is_row_action_allowed_for_obj(self, request: Request, name: str, obj: Notifications) -> bool:
+        """Whether the row offers the action."""
+        if name == "retry_one":
+            return obj.status is Delivery.dead
+        return await super().is_row_action_allowed_for_obj(request, name, obj)
+
+    @row_action(
+        name="retry_one",
+        text="Try again",
+        confirmation="Queue this notification again?",
+        submit_btn_text="Try again",
+        icon_class="fa-solid fa-rotate-right",
+    )
+    async def retry_one(self, request: Request, pk: Any) -> None:
+        """Queue a dead notification again."""
+        if not await try_again([int(pk)]):
+            raise ActionFailed("It is not dead any more; look again.")
+        flash(request, "Queued again.", "success")
 
     @action(
         name="retry",
@@ -199,31 +237,6 @@ def _tell(request: Request, text: str, *, done: bool) -> None:
     flash(request, text, "success")
 
 
-def all_views() -> list[ReadView]:
+def all_views(known_keys: KnownKeys) -> list[ReadView]:
     """The views, in the order of the menu."""
-    return [
-        NotificationsView(Notifications, icon="fa-solid fa-paper-plane", menu_label="Notifications"),
-        UsersView(Users, icon="fa-solid fa-users", menu_label="Users", display_name="User"),
-        ApiKeysView(ApiKeys, icon="fa-solid fa-key", menu_label="API keys", display_name="API key"),
-    ]
-
-
-class Overview(CustomView):
-    """The first page: what waits, and what needs somebody's attention."""
-
-    def __init__(self) -> None:
-        super().__init__(menu_label="", route_name="index", add_to_menu=False, widget=self._counts)
-
-    async def _counts(self, request: Request) -> BaseWidget:
-        waiting, dead = await waiting_and_dead()
-        notifications = request.url_for("admin:list", key="notifications")
-        return PanelWidget(
-            title="Notifications",
-            icon="fa-solid fa-paper-plane",
-            children=[
-                HtmlWidget(
-                    html=f"<p><strong>{waiting}</strong> wait for delivery, <strong>{dead}</strong> could not be "
-                    f'delivered.</p><p class="mb-0"><a href="{escape(str(notifications))}">Look at them</a></p>'
-                )
-            ],
-        )
+    return [NotificationsView(), UsersView(known_keys), ApiKeysView()]

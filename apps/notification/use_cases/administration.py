@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from activerow.types import utc_now
 from notification.errors import LoginFailedError, OwnAccountError
+from notification.known_keys import KnownKeys
 from notification.models import Admins, Delivery, Notifications, RefreshTokens, Users, UserStatus, db
 from notification.passwords import Passwords
 from notification.use_cases.accounts import recognised
@@ -55,8 +56,8 @@ async def try_again(ids: Sequence[int]) -> int:
     return await dead.update(status=Delivery.queued, attempts=0, due_at=utc_now(), claimed_until=None)
 
 
-async def block(user_id: int, *, by: int) -> bool:
-    """Block an active user, who is logged out everywhere; False when the user is not active.
+async def block(user_id: int, known_keys: KnownKeys, *, by: int) -> bool:
+    """Block an active user, whose sessions end and whose keys open nothing; False when the user is not active.
 
     Raises:
         OwnAccountError: Nobody blocks themselves.
@@ -68,11 +69,14 @@ async def block(user_id: int, *, by: int) -> bool:
         if not await active.update(status=UserStatus.blocked):
             return False
         await RefreshTokens.filter_by(user_id=user_id, revoked_at=None).update(revoked_at=utc_now())
+        db.on_commit(lambda: known_keys.forget_keys_of(user_id))
     return True
 
 
-async def unblock(user_id: int) -> bool:
+async def unblock(user_id: int, known_keys: KnownKeys) -> bool:
     """Let a blocked user in again; False when the user is not blocked."""
-    return bool(
-        await Users.where(Users.id == user_id, Users.status == UserStatus.blocked).update(status=UserStatus.active)
-    )
+    async with db.transaction():
+        blocked = Users.where(Users.id == user_id, Users.status == UserStatus.blocked)
+        done = bool(await blocked.update(status=UserStatus.active))
+        db.on_commit(lambda: known_keys.forget_keys_of(user_id))
+    return done

@@ -1,0 +1,9 @@
+// Shows the OpenAPI document; calls are signed where the page has loaded sign_calls.js as well.
+SwaggerUIBundle({
+  url: "openapi.json",
+  dom_id: "#swagger-ui",
+  deepLinking: true,
+  showCommonExtensions: true,
+  tryItOutEnabled: true,
+  requestInterceptor: globalThis.signCall ?? ((request) => request),
+});
