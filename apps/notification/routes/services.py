@@ -22,10 +22,9 @@ from notification.messages import (
 )
 from notification.models import Channel
 from notification.openapi import may_raise
-from notification.routes.caller import NEEDS_SIGNATURE
 from notification.use_cases.notifications import list_notifications, read_notification, request_notification
 
-_MAY_REFUSE = (*NEEDS_SIGNATURE, ChannelNotOfferedError, IdempotencyConflictError)
+_MAY_REFUSE = (ChannelNotOfferedError, IdempotencyConflictError)
 
 router = APIRouter(prefix="/api/v1/services", tags=["services"])
 
@@ -66,9 +65,7 @@ async def call_webhook(
     return Accepted.of(await request_notification(caller, Channel.webhook, payload, idempotency_key, dispatch))
 
 
-@router.get(
-    "/notifications", summary="List notifications", openapi_extra=may_raise(*NEEDS_SIGNATURE, InvalidCursorError)
-)
+@router.get("/notifications", summary="List notifications", openapi_extra=may_raise(InvalidCursorError))
 async def read_notifications(caller: CallingKey, wanted: Annotated[NotificationFilter, Query()]) -> NotificationPage:
     """The caller's notifications, the latest first."""
     page = await list_notifications(caller, wanted.lookups, wanted.cursor, wanted.size)
@@ -78,10 +75,10 @@ async def read_notifications(caller: CallingKey, wanted: Annotated[NotificationF
 @router.get(
     "/notifications/{notification_id}",
     summary="Read a notification",
-    openapi_extra=may_raise(*NEEDS_SIGNATURE, RecordNotFoundError),
+    openapi_extra=may_raise(RecordNotFoundError),
 )
 async def read_one_notification(
-    caller: CallingKey, notification_id: Annotated[int, Path(ge=1, le=2**31 - 1)]
+    caller: CallingKey, notification_id: Annotated[int, Path(ge=1, le=2**31 - 1, examples=[1])]
 ) -> NotificationState:
     """How far a notification of the caller's has come."""
     return NotificationState.model_validate(await read_notification(caller, notification_id))
