@@ -4,6 +4,7 @@ from typing import Final
 
 from starlette.requests import Request
 from starlette.routing import BaseRoute, Match
+from starlette.types import Scope
 
 _METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
@@ -11,10 +12,9 @@ _METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 def allowed_methods(request: Request) -> str:
     """For the header `Allow`: the methods of all routes with this path; Starlette names those of the first one."""
     routes: list[BaseRoute] = request.app.routes
-    asked = ({**request.scope, "method": method} for method in _METHODS)
-    return ", ".join(scope["method"] for scope in asked if any(_answers(route, scope) for route in routes))
+    return ", ".join(method for method in _METHODS if any(_answers(route, request.scope, method) for route in routes))
 
 
-def _answers(route: BaseRoute, scope: dict[str, object]) -> bool:
-    match, _ = route.matches(scope)
+def _answers(route: BaseRoute, scope: Scope, method: str) -> bool:
+    match, _ = route.matches({**scope, "method": method})
     return match is Match.FULL
