@@ -319,6 +319,8 @@ async def test_the_list_can_be_filtered(caller: httpx.AsyncClient) -> None:
         ({"status": "lost"}, "4220001"),
         ({"since": "yesterday"}, "4220001"),
         ({"since": "0"}, "4220001"),
+        ({"since": "0001-01-01T00:00:00+14:00"}, "4220004"),
+        ({"until": "9999-12-31T23:59:59-14:00"}, "4220004"),
         ({"until": "1790000000.5"}, "4220001"),
         ({"since": "2024-01-01T00:00:00"}, "4220001"),
     ],

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, status
 
-from activerow.errors import InvalidCursorError, RecordNotFoundError
+from activerow.errors import InvalidCursorError, InvalidDataError, RecordNotFoundError
 from notification.deps import CallingKey, DispatchDep, IdempotencyKey
 from notification.errors import (
     ChannelNotOfferedError,
@@ -65,7 +65,9 @@ async def call_webhook(
     return Accepted.of(await request_notification(caller, Channel.webhook, payload, idempotency_key, dispatch))
 
 
-@router.get("/notifications", summary="List notifications", openapi_extra=may_raise(InvalidCursorError))
+@router.get(
+    "/notifications", summary="List notifications", openapi_extra=may_raise(InvalidCursorError, InvalidDataError)
+)
 async def read_notifications(caller: CallingKey, wanted: Annotated[NotificationFilter, Query()]) -> NotificationPage:
     """The caller's notifications, the latest first."""
     page = await list_notifications(caller, wanted.lookups, wanted.cursor, wanted.size)
