@@ -88,10 +88,16 @@ async def test_moments_of_different_zones_compare_and_sort_as_moments(engine: As
 
 @pytest.mark.parametrize(
     ("value", "reason"),
-    [(datetime(2026, 1, 1), "time zone"), ("2026-01-01", "not str"), (dt.date(2026, 1, 1), "not date")],  # noqa: DTZ001
+    [
+        (datetime(2026, 1, 1), "time zone"),  # noqa: DTZ001
+        ("2026-01-01", "not str"),
+        (dt.date(2026, 1, 1), "not date"),
+        (datetime.min.replace(tzinfo=timezone(timedelta(hours=14))), "in UTC too"),
+        (datetime.max.replace(tzinfo=timezone(timedelta(hours=-14))), "in UTC too"),
+    ],
 )
 async def test_what_is_no_moment_is_refused(engine: AsyncEngine, value: object, reason: str) -> None:
-    """Nobody knows which moment a naive datetime means."""
+    """Nobody knows which moment a naive datetime means, and no backend stores the year 0 or 10000."""
     async with AsyncSession(engine) as session:
         session.add(Event(at=value))
 

@@ -52,6 +52,7 @@ SIGNED_CALL: Final = "HMAC-SHA256"  # how a 401 names the way to sign, as others
 # own gets that of the nearest class above it. Numbers are never used again for something else.
 ANSWERS: Final[Mapping[str, Row]] = MappingProxyType(
     {
+        "bad_request": Row(400, 0, "Bad Request", "The body could not be read."),
         "sns_type_not_offered": Row(400, 1, "Not offered yet"),
         "untrusted_host": Row(400, 2, "Unknown host", "This service does not answer for this host name."),
         "social_login_needed": Row(400, 10, "Log in at the provider"),

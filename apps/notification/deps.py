@@ -4,7 +4,7 @@ import hmac
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import Depends, Header, Security
+from fastapi import Depends, Header, Path, Security
 from fastapi.security import APIKeyHeader, APIKeyQuery, HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import SecretStr
 from starlette.requests import HTTPConnection, Request
@@ -77,7 +77,10 @@ def _providers(services: Annotated[Services, Depends(_services)]) -> Providers:
     return services.providers
 
 
-def _provider(provider: SnsType, providers: Annotated[Providers, Depends(_providers)]) -> Provider:
+ProviderName = Annotated[SnsType, Path(examples=["google"])]
+
+
+def _provider(provider: ProviderName, providers: Annotated[Providers, Depends(_providers)]) -> Provider:
     return providers.of(provider)
 
 
@@ -137,8 +140,12 @@ async def _current_user(
 CurrentUser = Annotated[Users, Depends(_current_user)]
 
 # What signs a call is checked at the door (`access.py`); these tell the documentation about it.
-_key_name = APIKeyQuery(
-    name="key", scheme_name="AccessKey", description="The access key; beside it `timestamp`.", auto_error=False
+_key_name = APIKeyQuery(name="key", scheme_name="AccessKey", description="The access key.", auto_error=False)
+_signed_at = APIKeyQuery(
+    name="timestamp",
+    scheme_name="SignedAt",
+    description="The time of signing, in seconds since 1970. In development, leave it empty: the page fills it in.",
+    auto_error=False,
 )
 _signature = APIKeyHeader(
     name="secret",
@@ -151,6 +158,7 @@ _signature = APIKeyHeader(
 def _calling_key(
     connection: HTTPConnection,
     _name: Annotated[str | None, Security(_key_name)],
+    _time: Annotated[str | None, Security(_signed_at)],
     _signed: Annotated[str | None, Security(_signature)],
 ) -> KnownKey:
     if key := admitted_key(connection.scope):
@@ -197,7 +205,9 @@ class HandshakeCookie:
 HandshakeCookieDep = Annotated[HandshakeCookie, Depends(HandshakeCookie)]
 
 
-def _offered(sns_type: SnsType, providers: Annotated[Providers, Depends(_providers)]) -> SnsType:
+def _offered(
+    sns_type: Annotated[SnsType, Path(examples=["email"])], providers: Annotated[Providers, Depends(_providers)]
+) -> SnsType:
     check_by_password(sns_type, providers)
     return sns_type
 

@@ -1,22 +1,27 @@
 """What travels about API keys: bodies of requests and of answers."""
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from notification.models import KeyStatus
 from notification.networks import network_of
+from notification.texts import Line
 
-Memo = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
+Memo = Annotated[Line, Field(max_length=100)]
 
 
 def _normalised(text: str) -> str:
     return str(network_of(text))
 
 
+# What an address or a network looks like has no pattern that is worth reading; the format is Pydantic's word for it.
 IpAddr = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=64), AfterValidator(_normalised)
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=64),
+    Field(json_schema_extra={"format": "ipvanynetwork"}),
+    AfterValidator(_normalised),
 ]
 
 
@@ -37,10 +42,18 @@ class KeyChange(BaseModel):
     status: Literal[KeyStatus.active, KeyStatus.stopped] = KeyStatus.active
 
 
+_KEY: Final[dict[str, Any]] = {
+    "id": 1,
+    "memo": "order service",
+    "access_key": "Yk3...",
+    "created_at": "2026-11-22T08:00:00Z",
+}
+
+
 class Key(BaseModel):
     """A key, as its owner sees it."""
 
-    model_config = ConfigDict(from_attributes=True)
+    model_config = ConfigDict(from_attributes=True, json_schema_extra={"examples": [_KEY | {"status": "active"}]})
 
     id: int
     memo: str | None
@@ -52,7 +65,7 @@ class Key(BaseModel):
 class KeyCreated(BaseModel):
     """A new key: the only answer that shows its secret."""
 
-    model_config = ConfigDict(from_attributes=True)
+    model_config = ConfigDict(json_schema_extra={"examples": [_KEY | {"secret_key": "q9T..."}]})
 
     id: int
     memo: str | None
@@ -72,7 +85,10 @@ class AddressWanted(BaseModel):
 class Address(BaseModel):
     """A network from which a key may be used."""
 
-    model_config = ConfigDict(from_attributes=True)
+    model_config = ConfigDict(
+        from_attributes=True,
+        json_schema_extra={"examples": [{"id": 1, "ip_addr": "192.0.2.7/32", "created_at": "2026-11-22T08:00:00Z"}]},
+    )
 
     id: int
     ip_addr: str
@@ -82,7 +98,11 @@ class Address(BaseModel):
 class CallerMe(BaseModel):
     """Who signed a call."""
 
-    model_config = ConfigDict(from_attributes=True)
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"user_id": 1, "email": "a***@example.com", "access_key": "Yk3...", "memo": "order service"}]
+        }
+    )
 
     user_id: int
     email: str = Field(description="Of the key's owner, masked.", examples=["a***@example.com"])

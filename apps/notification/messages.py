@@ -1,37 +1,37 @@
 """Notifications as they travel: what is asked for, and what is told about it."""
 
+import re
 from datetime import datetime
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    model_validator,
+)
 
 from notification.models import Channel, Delivery, Notifications
 from notification.schemas import Email
-
-
-def _one_line(value: str) -> str:
-    # What could begin another header is not printable.
-    if not value.isprintable():
-        raise ValueError("must be one line of text")
-    return value
-
-
-def _sendable(value: str) -> str:
-    if any((ord(letter) < 32 and letter not in "\t\n\r") or 127 <= ord(letter) < 160 for letter in value):
-        raise ValueError("must not contain control characters")
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        raise ValueError("not a text") from None
-    return value
+from notification.texts import Line, Text
 
 
 def _distinct(values: list[str]) -> list[str]:
     return list(dict.fromkeys(values))
 
 
-Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1), AfterValidator(_one_line)]
-Text = Annotated[str, StringConstraints(min_length=1), AfterValidator(_sendable)]
+def _written_out(value: object) -> object:
+    # Pydantic would take a bare number for seconds since 1970.
+    if isinstance(value, str) and not re.match(r"[0-9]{4}-", value):
+        raise ValueError("must be a date and a time with its offset, such as 2026-11-22T08:00:00Z")
+    return value
+
+
+Moment = Annotated[AwareDatetime, BeforeValidator(_written_out)]
 KoreanPhoneNumber = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^\+?[0-9][0-9-]{6,18}[0-9]$")]
 
 
@@ -48,18 +48,40 @@ class EmailMessage(BaseModel):
     body: Annotated[Text, Field(max_length=100_000)]
 
 
+# In words of JSON Schema, what `KakaoMessage` checks.
+_MESSAGE_ALONE: Final[dict[str, Any]] = {
+    "required": ["message"],
+    "properties": {
+        "message": {"type": "string"},
+        "template": {"type": "null"},
+        "variables": {"type": "object", "maxProperties": 0},
+    },
+}
+_TEMPLATE_ALONE: Final[dict[str, Any]] = {
+    "required": ["template"],
+    "properties": {"template": {"type": "string"}, "message": {"type": "null"}},
+}
+
+
 class KakaoMessage(BaseModel):
     """A Kakao message: a text, or a template of the sender's with its variables."""
 
     model_config = ConfigDict(
-        extra="forbid", json_schema_extra={"examples": [{"to": "010-1234-5678", "message": "Your parcel is there."}]}
+        extra="forbid",
+        json_schema_extra={
+            "oneOf": [_MESSAGE_ALONE, _TEMPLATE_ALONE],
+            "examples": [
+                {"to": "010-1234-5678", "message": "Your parcel is there."},
+                {"to": "010-1234-5678", "template": "parcel", "variables": {"name": "Ada"}},
+            ],
+        },
     )
 
     to: KoreanPhoneNumber
     message: Annotated[Text, Field(max_length=2000)] | None = None
     template: Annotated[Line, Field(max_length=100)] | None = None
     variables: dict[Annotated[Line, Field(max_length=100)], Annotated[Text, Field(max_length=1000)]] = Field(
-        default_factory=dict, max_length=50
+        default_factory=dict, max_length=50, json_schema_extra={"additionalProperties": False}
     )
 
     @model_validator(mode="after")
@@ -78,12 +100,21 @@ class WebhookMessage(BaseModel):
         extra="forbid", json_schema_extra={"examples": [{"url": "https://hooks.example.com/T0/B0", "text": "Done."}]}
     )
 
-    url: Annotated[Line, Field(max_length=2000, description="Public, http or https, port 80, 443 or 8000 to 8999.")]
+    url: Annotated[
+        Line,
+        Field(
+            max_length=2000,
+            description="Public, http or https, port 80, 443 or 8000 to 8999.",
+            json_schema_extra={"format": "uri", "pattern": "^https?://[^/]"},
+        ),
+    ]
     text: Annotated[Text, Field(max_length=40_000)]
 
 
 class Accepted(BaseModel):
     """The notification is noted and will be delivered. A repeated request gets the same answer."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"id": 1, "status": "queued"}]})
 
     id: int
     status: Literal[Delivery.queued] = Delivery.queued
@@ -94,10 +125,21 @@ class Accepted(BaseModel):
         return cls(id=notification.id)
 
 
+_STATE: Final[dict[str, Any]] = {
+    "id": 1,
+    "channel": "email",
+    "status": "sent",
+    "attempts": 1,
+    "last_error": "refused for good: eve@example.com",
+    "created_at": "2026-11-22T08:00:00Z",
+    "sent_at": "2026-11-22T08:00:01Z",
+}
+
+
 class NotificationState(BaseModel):
     """How far a notification has come."""
 
-    model_config = ConfigDict(from_attributes=True)
+    model_config = ConfigDict(from_attributes=True, json_schema_extra={"examples": [_STATE]})
 
     id: int
     channel: Channel
@@ -113,8 +155,12 @@ class NotificationFilter(BaseModel):
 
     status: Delivery | None = None
     channel: Channel | None = None
-    since: AwareDatetime | None = Field(default=None, description="Created at this time or later.")
-    until: AwareDatetime | None = Field(default=None, description="Created before this time.")
+    since: Moment | None = Field(
+        default=None, description="Created at this time or later.", examples=["2026-11-01T00:00:00Z"]
+    )
+    until: Moment | None = Field(
+        default=None, description="Created before this time.", examples=["2026-12-01T00:00:00+09:00"]
+    )
     cursor: str | None = Field(default=None, max_length=1000, description="`next` or `previous` of another page.")
     size: int = Field(default=50, ge=1, le=200)
 
@@ -133,7 +179,10 @@ class NotificationFilter(BaseModel):
 class NotificationPage(BaseModel):
     """Notifications, the latest first, and the cursors of the pages beside; null where there is none."""
 
-    model_config = ConfigDict(from_attributes=True)
+    model_config = ConfigDict(
+        from_attributes=True,
+        json_schema_extra={"examples": [{"items": [_STATE], "next": "eyJrIjoi...", "previous": "eyJrIjoi..."}]},
+    )
 
     items: list[NotificationState]
     next: str | None

@@ -11,12 +11,14 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from activerow.errors import ActiveRowError, DatabaseError
+from notification.allowed_methods import allowed_methods
 from notification.errors import ApiError
 from notification.logs import describe, log_database_error
 from notification.request_context import current_request
 
 MEDIA_TYPE = "application/problem+json"
 # Kinds of problems that no error class stands for.
+BAD_REQUEST = "bad_request"
 UNEXPECTED = "unexpected_error"
 UNTRUSTED_HOST = "untrusted_host"
 VALIDATION = "validation_error"
@@ -67,10 +69,11 @@ class Problems:
 
     def document(self, word: str, *, key: str | None = None, **texts: str) -> Problem:
         """The problem with this code word; `texts` may replace its `message` and `detail`."""
-        row = self._table[key or word]
-        message = texts.get("message") or row.message or row.title
-        detail = texts.get("detail") or message
-        return Problem(type=word, title=row.title, status=row.status, code=row.code, message=message, detail=detail)
+        return _problem(word, self._table[key or word], **texts)
+
+    def key_of(self, *words: str) -> str:
+        """The first of these words that has a row in the table."""
+        return next(word for word in words if word in self._table)
 
     # --- handlers, by kind of error -----------------------------------------------------------------------------------
 
@@ -89,7 +92,7 @@ class Problems:
         """Answer what the database refused, or what the program did wrong with it, and log it."""
         if not isinstance(error, ActiveRowError):
             raise error
-        key = next(key for key in _keys(error) if key in self._table)
+        key = self.key_of(*_keys(error))
         row = self._table[key]
         if isinstance(error, DatabaseError):
             log_database_error(error, row.status)
@@ -103,21 +106,18 @@ class Problems:
             ]
         return self.response(problem)
 
-    async def on_http_exception(self, _: Request, error: Exception) -> Response:
-        """Answer what the framework refuses: an unknown path, a wrong method."""
+    async def on_http_exception(self, request: Request, error: Exception) -> Response:
+        """Answer what the framework refuses: an unknown path, a wrong method, a body that cannot be read."""
         if not isinstance(error, HTTPException):
             raise error
         phrase = HTTPStatus(error.status_code).phrase
-        row = Row(error.status_code, 0, phrase)
-        problem = Problem(
-            type=phrase.lower().replace(" ", "_"),
-            title=phrase,
-            status=row.status,
-            code=row.code,
-            message=f"{phrase}.",
-            detail=str(error.detail),
-        )
-        return self.response(problem, headers=error.headers)
+        word = phrase.lower().replace(" ", "_")
+        row = self._table.get(word) or Row(error.status_code, 0, phrase, f"{phrase}.")
+        problem = _problem(word, row, detail=str(error.detail))
+        headers = dict(error.headers or {})
+        if row.status == HTTPStatus.METHOD_NOT_ALLOWED:
+            headers["Allow"] = allowed_methods(request)
+        return self.response(problem, headers=headers)
 
     async def on_validation_error(self, _: Request, error: Exception) -> Response:
         """Answer a request that does not fit its schema; what was sent is not sent back, it may be a password."""
@@ -150,6 +150,13 @@ class Problems:
         return JSONResponse(
             problem.model_dump(mode="json", exclude_none=True), problem.status, sent, media_type=MEDIA_TYPE
         )
+
+
+def _problem(word: str, row: Row, *, message: str = "", detail: str = "") -> Problem:
+    message = message or row.message or row.title
+    return Problem(
+        type=word, title=row.title, status=row.status, code=row.code, message=message, detail=detail or message
+    )
 
 
 def _keys(error: ActiveRowError) -> Iterator[str]:

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, EmailStr, Field, SecretStr, StringConstraints
 
 from notification.models import SnsType
+from notification.texts import Line
 
 
 def _whole_text(value: SecretStr) -> SecretStr:
@@ -17,14 +18,14 @@ def _whole_text(value: SecretStr) -> SecretStr:
 
 
 # One mailbox, one account: nobody means two people by Ada@example.com and ada@example.com.
-Email = Annotated[EmailStr, Field(max_length=255), AfterValidator(str.lower)]
+Email = Annotated[EmailStr, Field(max_length=254), AfterValidator(str.lower)]
 # A limit, because hashing a megabyte costs as much as an attack wants.
 Password = Annotated[SecretStr, Field(min_length=1, max_length=1024), AfterValidator(_whole_text)]
-Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=255)]
+Name = Annotated[Line, Field(max_length=255)]
 PhoneNumber = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=3, max_length=20, pattern=r"^\+?[0-9(][0-9 ()./-]*$")
 ]
-ProfileImage = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1000)]
+ProfileImage = Annotated[Line, Field(max_length=1000)]
 
 
 class Credentials(BaseModel):
@@ -34,6 +35,9 @@ class Credentials(BaseModel):
 
     email: Email
     pw: Password
+
+
+_REFRESH_TOKEN = "refresh_mK5..."  # noqa: S105  # of the document's examples
 
 
 class AccessToken(BaseModel):
@@ -47,6 +51,20 @@ class AccessToken(BaseModel):
 class TokenPair(AccessToken):
     """What a log-in gives: a token for requests, and one that gets the next two when that expires."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "access_token": "eyJhbGciOi...",
+                    "token_type": "bearer",
+                    "expires_in": 1800,
+                    "refresh_token": _REFRESH_TOKEN,
+                    "refresh_expires_in": 2592000,
+                }
+            ]
+        }
+    )
+
     refresh_token: str = Field(description="For `POST /api/v1/auth/refresh`, once. Keep it as secret as a password.")
     refresh_expires_in: int = Field(description="Seconds until the refresh token expires.")
 
@@ -54,13 +72,18 @@ class TokenPair(AccessToken):
 class RefreshRequest(BaseModel):
     """A refresh token, to be used up or to be logged out."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [{"refresh_token": _REFRESH_TOKEN}]})
+
     refresh_token: Annotated[SecretStr, Field(min_length=1, max_length=200), AfterValidator(_whole_text)]
 
 
 class PasswordChange(BaseModel):
     """The password from now on, and the one until now where there is one."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"old_pw": "correct horse battery", "new_pw": "a moth in relay 70"}]},
+    )
 
     old_pw: Password | None = None
     new_pw: Password
@@ -69,7 +92,21 @@ class PasswordChange(BaseModel):
 class UserMe(BaseModel):
     """A user, as that user sees it."""
 
-    model_config = ConfigDict(from_attributes=True)
+    model_config = ConfigDict(
+        from_attributes=True,
+        json_schema_extra={
+            "examples": [
+                {
+                    "id": 1,
+                    "email": "ada@example.com",
+                    "name": "Ada Lovelace",
+                    "phone_number": "010-1234-5678",
+                    "profile_img": "https://img.example.com/ada.png",
+                    "sns_type": "email",
+                }
+            ]
+        },
+    )
 
     id: int
     email: str
@@ -87,11 +124,13 @@ class UserChange(BaseModel):
     name: Name | None = None
     phone_number: PhoneNumber | None = None
     profile_img: ProfileImage | None = None
-    marketing_agree: bool = True
+    marketing_agree: Annotated[bool, Field(strict=True)] = True  # JSON has a word for it, so 1 and "yes" are none
 
 
 class Health(BaseModel):
     """The service answers."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"status": "ok"}]})
 
     status: Literal["ok"] = "ok"
 
@@ -99,5 +138,7 @@ class Health(BaseModel):
 class Ready(BaseModel):
     """The service can do its work."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [{"status": "ok", "checks": {"database": True}}]})
+
     status: Literal["ok"] = "ok"
-    checks: dict[str, bool] = Field(description="What was asked.", examples=[{"database": True}])
+    checks: dict[str, bool] = Field(description="What was asked.")

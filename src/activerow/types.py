@@ -27,7 +27,7 @@ class UTCDateTime(TypeDecorator[datetime]):
 
     `timestamptz` on PostgreSQL; `DATETIME(6)` on MySQL and MariaDB, and text on SQLite, both without a zone and in UTC,
     so that they sort and compare as moments. A value of any zone is converted; a naive one is `InvalidDataError`,
-    because nobody can know which moment it means.
+    because nobody can know which moment it means; so is one whose year is none in UTC.
     """
 
     impl = DateTime(timezone=True)
@@ -65,13 +65,16 @@ def in_utc(value: object) -> datetime:
     """The same moment in UTC.
 
     Raises:
-        InvalidDataError: `value` is no datetime, or one without a time zone.
+        InvalidDataError: `value` is no datetime, or one without a time zone, or in UTC not in the years 1 to 9999.
     """
     if not isinstance(value, datetime):
         raise InvalidDataError(reason=f"a datetime is needed, not {type(value).__name__}")
     if value.utcoffset() is None:
         raise InvalidDataError(reason="a datetime with a time zone is needed, like datetime.now(UTC)")
-    return value.astimezone(UTC)
+    try:
+        return value.astimezone(UTC)
+    except OverflowError as error:
+        raise InvalidDataError(reason="a datetime that is in the years 1 to 9999 in UTC too is needed") from error
 
 
 class utcnow(FunctionElement[datetime]):  # noqa: N801  # reads like func.now() in a statement

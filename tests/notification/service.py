@@ -19,8 +19,8 @@ from fastapi import FastAPI
 from pydantic_settings import SettingsConfigDict
 
 from notification.app import create_app
-from notification.server import address_of, listen
 from notification.settings import Settings
+from serving.server import address_of, listen
 
 ADA = {"email": "ada@example.com", "pw": "correct horse battery"}
 GRACE = {"email": "grace@example.com", "pw": "a moth in relay 70"}

@@ -29,6 +29,7 @@ from notification.problems import Problems
 from notification.settings import Settings
 from tests.notification.service import ADA, registered, running
 
+ME = "/api/v1/users/me"
 KEYS = {"type", "title", "status", "code", "message", "detail"}
 
 
@@ -69,11 +70,17 @@ async def test_what_the_framework_refuses_is_a_problem_too(
     assert set(answer.json()) == KEYS
 
 
-async def test_a_wrong_method_names_the_right_ones(client: httpx.AsyncClient) -> None:
-    """The headers of the framework's own answer are kept."""
-    answer = await client.delete("/health")
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [("DELETE", "/health", "GET"), ("POST", ME, "GET, PATCH, DELETE"), ("PUT", f"{ME}/apikeys", "GET, POST")],
+)
+async def test_a_wrong_method_names_the_right_ones(
+    client: httpx.AsyncClient, ada: dict[str, str], method: str, path: str, allowed: str
+) -> None:
+    """All of them, also where each has a route of its own (RFC 9110, 10.2.1)."""
+    answer = await client.request(method, path, headers=ada)
 
-    assert answer.headers["allow"] == "GET"
+    assert (answer.status_code, answer.headers["allow"]) == (405, allowed)
 
 
 async def test_an_unexpected_error_tells_a_client_nothing(failing: httpx.AsyncClient) -> None:
@@ -94,6 +101,15 @@ async def test_json_that_is_none_is_a_422(client: httpx.AsyncClient) -> None:
     )
 
     assert (answer.status_code, answer.json()["code"]) == (422, "4220001")
+
+
+@pytest.mark.parametrize("body", [b"\xff", b"[" * 100_000])
+async def test_a_body_that_cannot_be_read_is_a_400(client: httpx.AsyncClient, body: bytes) -> None:
+    """Not UTF-8, or deeper than any reader goes: a problem of its own."""
+    answer = await client.post("/api/v1/auth/login/email", content=body, headers={"content-type": "application/json"})
+
+    assert (answer.status_code, answer.json()["type"], answer.json()["code"]) == (400, "bad_request", "4000000")
+    assert answer.json()["message"] == "The body could not be read."
 
 
 @pytest.mark.parametrize(

@@ -145,6 +145,14 @@ async def test_what_cannot_be_sent_is_refused(caller: httpx.AsyncClient, path: s
     assert await Notifications.query().count() == 0
 
 
+@pytest.mark.parametrize("subject", ["가격\u00a0표", "👩\u200d💻", " Hello "])
+async def test_a_line_may_have_any_letters(caller: httpx.AsyncClient, subject: str) -> None:
+    """Spaces that do not break and emoji of several parts are text; only what breaks a line is not."""
+    answer = await caller.post(EMAIL, json=MAIL | {"subject": subject})
+
+    assert answer.status_code == 202
+
+
 async def test_half_a_character_is_no_text(caller: httpx.AsyncClient) -> None:
     """JSON may hold what no message can."""
     body = rb'{"to": ["grace@example.com"], "subject": "Hello", "body": "\ud800"}'
@@ -310,6 +318,10 @@ async def test_the_list_can_be_filtered(caller: httpx.AsyncClient) -> None:
         ({"size": "201"}, "4220001"),
         ({"status": "lost"}, "4220001"),
         ({"since": "yesterday"}, "4220001"),
+        ({"since": "0"}, "4220001"),
+        ({"since": "0001-01-01T00:00:00+14:00"}, "4220004"),
+        ({"until": "9999-12-31T23:59:59-14:00"}, "4220004"),
+        ({"until": "1790000000.5"}, "4220001"),
         ({"since": "2024-01-01T00:00:00"}, "4220001"),
     ],
 )

@@ -6,28 +6,20 @@ from fastapi import APIRouter, Path, Response, status
 
 from activerow.errors import RecordNotFoundError
 from notification.deps import CurrentUser, KnownKeysDep, VaultDep
-from notification.errors import (
-    AccountInactiveError,
-    NotAuthenticatedError,
-    TokenExpiredError,
-    TokenInvalidError,
-    TooManyAddressesError,
-    TooManyKeysError,
-)
+from notification.errors import TooManyAddressesError, TooManyKeysError
 from notification.key_schemas import Address, AddressWanted, Key, KeyChange, KeyCreated, KeyWanted
 from notification.openapi import may_raise
 from notification.use_cases import api_keys
 
-_NEEDS_USER = (NotAuthenticatedError, TokenInvalidError, TokenExpiredError, AccountInactiveError)
-_NEEDS_KEY = may_raise(*_NEEDS_USER, RecordNotFoundError)
+_NEEDS_KEY = may_raise(RecordNotFoundError)
 _LARGEST_ID = 2**31 - 1
 
-Id = Annotated[int, Path(ge=1, le=_LARGEST_ID)]
+Id = Annotated[int, Path(ge=1, le=_LARGEST_ID, examples=[1])]
 
 router = APIRouter(prefix="/api/v1/users/me/apikeys", tags=["API keys"])
 
 
-@router.get("", summary="List your keys", openapi_extra=may_raise(*_NEEDS_USER))
+@router.get("", summary="List your keys")
 async def list_keys(user: CurrentUser) -> list[Key]:
     """Your keys, without their secrets."""
     return [Key.model_validate(key) for key in await api_keys.list_keys(user.id)]
@@ -37,7 +29,7 @@ async def list_keys(user: CurrentUser) -> list[Key]:
     "",
     status_code=status.HTTP_201_CREATED,
     summary="Make a key",
-    openapi_extra=may_raise(*_NEEDS_USER, TooManyKeysError),
+    openapi_extra=may_raise(TooManyKeysError),
 )
 async def create_key(user: CurrentUser, body: KeyWanted, vault: VaultDep) -> KeyCreated:
     """Make a key. Its secret is in this answer and in no other."""
@@ -69,7 +61,7 @@ async def list_addresses(user: CurrentUser, key_id: Id) -> list[Address]:
     status_code=status.HTTP_201_CREATED,
     summary="Allow a network",
     responses={200: {"model": Address, "description": "It was on the list already"}},
-    openapi_extra=may_raise(*_NEEDS_USER, RecordNotFoundError, TooManyAddressesError),
+    openapi_extra=may_raise(RecordNotFoundError, TooManyAddressesError),
 )
 async def allow_address(
     user: CurrentUser, key_id: Id, body: AddressWanted, known: KnownKeysDep, response: Response

@@ -2,19 +2,19 @@
 
 from fastapi import APIRouter, Depends, status
 
-from activerow.errors import UnavailableError
 from notification.deps import OfferedSnsType, PasswordsDep, TokensDep, count_log_in, not_to_be_stored
 from notification.errors import (
     AccountInactiveError,
     EmailTakenError,
     LoginFailedError,
-    RateLimitedError,
     RefreshTokenExpiredError,
     RefreshTokenInvalidError,
     RefreshTokenReusedError,
     SnsTypeNotOfferedError,
+    SocialLoginNeededError,
 )
 from notification.openapi import may_raise
+from notification.refusals import BY_DATABASE
 from notification.schemas import Credentials, RefreshRequest, TokenPair
 from notification.use_cases.accounts import log_in, register
 from notification.use_cases.sessions import log_out, refresh
@@ -27,7 +27,7 @@ router = APIRouter(prefix="/api/v1/auth", tags=["auth"], dependencies=[Depends(n
     status_code=status.HTTP_201_CREATED,
     summary="Register",
     dependencies=[Depends(count_log_in)],
-    openapi_extra=may_raise(SnsTypeNotOfferedError, EmailTakenError, RateLimitedError),
+    openapi_extra=may_raise(*BY_DATABASE, SnsTypeNotOfferedError, SocialLoginNeededError, EmailTakenError),
 )
 async def register_account(
     sns_type: OfferedSnsType,  # noqa: ARG001  # asked before the body
@@ -43,7 +43,7 @@ async def register_account(
     "/login/{sns_type}",
     summary="Log in",
     dependencies=[Depends(count_log_in)],
-    openapi_extra=may_raise(SnsTypeNotOfferedError, LoginFailedError, RateLimitedError),
+    openapi_extra=may_raise(*BY_DATABASE, SnsTypeNotOfferedError, SocialLoginNeededError, LoginFailedError),
 )
 async def log_in_to_account(
     sns_type: OfferedSnsType,  # noqa: ARG001  # asked before the body
@@ -59,11 +59,11 @@ async def log_in_to_account(
     "/refresh",
     summary="Stay logged in",
     openapi_extra=may_raise(
+        *BY_DATABASE,
         RefreshTokenInvalidError,
         RefreshTokenExpiredError,
         RefreshTokenReusedError,
         AccountInactiveError,
-        RateLimitedError,
     ),
 )
 async def refresh_tokens(body: RefreshRequest, tokens: TokensDep) -> TokenPair:
@@ -75,7 +75,7 @@ async def refresh_tokens(body: RefreshRequest, tokens: TokensDep) -> TokenPair:
     "/logout",
     status_code=status.HTTP_204_NO_CONTENT,
     summary="Log out",
-    openapi_extra=may_raise(UnavailableError, RateLimitedError),
+    openapi_extra=may_raise(*BY_DATABASE),
 )
 async def log_out_of_session(body: RefreshRequest) -> None:
     """End the session of a refresh token. The access token goes on until it expires."""

@@ -8,19 +8,19 @@ from notification.deps import (
     HandshakesDep,
     PasswordsDep,
     ProviderDep,
+    ProviderName,
     not_to_be_stored,
 )
 from notification.errors import IdentityNotFoundError, LastWayInError, PasswordWrongError, SnsTypeNotOfferedError
-from notification.models import Identities, SnsType
+from notification.models import Identities
 from notification.openapi import may_raise
-from notification.routes.users import NEEDS_USER
 from notification.schemas_social import Authorization, Identity, LinkRequest
 from notification.use_cases.identities import begin_link, unlink
 
 router = APIRouter(prefix="/api/v1/users/me/identities", tags=["users"])
 
 
-@router.get("", summary="Linked accounts", openapi_extra=may_raise(*NEEDS_USER))
+@router.get("", summary="Linked accounts")
 async def read_identities(user: CurrentUser) -> list[Identity]:
     """The providers by which the user can log in."""
     return await Identities.filter_by(user_id=user.id).order_by("id").into(Identity)
@@ -30,7 +30,7 @@ async def read_identities(user: CurrentUser) -> list[Identity]:
     "/{provider}",
     summary="Link an account",
     dependencies=[Depends(not_to_be_stored)],
-    openapi_extra=may_raise(*NEEDS_USER, SnsTypeNotOfferedError, PasswordWrongError),
+    openapi_extra=may_raise(SnsTypeNotOfferedError, PasswordWrongError),
 )
 async def link_identity(
     user: CurrentUser,
@@ -51,8 +51,8 @@ async def link_identity(
     "/{provider}",
     status_code=status.HTTP_204_NO_CONTENT,
     summary="Unlink an account",
-    openapi_extra=may_raise(*NEEDS_USER, IdentityNotFoundError, LastWayInError),
+    openapi_extra=may_raise(IdentityNotFoundError, LastWayInError),
 )
-async def unlink_identity(user: CurrentUser, provider: SnsType) -> None:
+async def unlink_identity(user: CurrentUser, provider: ProviderName) -> None:
     """Let go of the account at a provider, unless it is the last way to log in."""
     await unlink(user, provider)

@@ -14,10 +14,17 @@ from notification.status_page import wants_page
 router = APIRouter(tags=["service"])
 
 
-_PAGE: dict[int | str, dict[str, Any]] = {200: {"content": {"text/html": {"schema": {"type": "string"}}}}}
+_INDEX: dict[int | str, dict[str, Any]] = {
+    200: {
+        "content": {
+            "text/plain": {"example": "Notification API (UTC: 2026.11.21 21:09:00)"},
+            "text/html": {"schema": {"type": "string"}, "example": "<!doctype html>..."},
+        }
+    }
+}
 
 
-@router.get("/", response_class=PlainTextResponse, summary="Name and time", responses=_PAGE)
+@router.get("/", response_class=PlainTextResponse, summary="Name and time", responses=_INDEX)
 async def index(request: Request, parts: PartsDep, page: StatusPageDep) -> Response:
     """One line with the service's name and its clock; a page that says how it is for those who ask for HTML."""
     return page.page(await parts.look()) if wants_page(request.headers) else page.line()

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, status
 
-from activerow.errors import InvalidCursorError, RecordNotFoundError
+from activerow.errors import InvalidCursorError, InvalidDataError, RecordNotFoundError
 from notification.deps import CallingKey, DispatchDep, IdempotencyKey
 from notification.errors import (
     ChannelNotOfferedError,
@@ -22,10 +22,9 @@ from notification.messages import (
 )
 from notification.models import Channel
 from notification.openapi import may_raise
-from notification.routes.caller import NEEDS_SIGNATURE
 from notification.use_cases.notifications import list_notifications, read_notification, request_notification
 
-_MAY_REFUSE = (*NEEDS_SIGNATURE, ChannelNotOfferedError, IdempotencyConflictError)
+_MAY_REFUSE = (ChannelNotOfferedError, IdempotencyConflictError)
 
 router = APIRouter(prefix="/api/v1/services", tags=["services"])
 
@@ -67,7 +66,7 @@ async def call_webhook(
 
 
 @router.get(
-    "/notifications", summary="List notifications", openapi_extra=may_raise(*NEEDS_SIGNATURE, InvalidCursorError)
+    "/notifications", summary="List notifications", openapi_extra=may_raise(InvalidCursorError, InvalidDataError)
 )
 async def read_notifications(caller: CallingKey, wanted: Annotated[NotificationFilter, Query()]) -> NotificationPage:
     """The caller's notifications, the latest first."""
@@ -78,10 +77,10 @@ async def read_notifications(caller: CallingKey, wanted: Annotated[NotificationF
 @router.get(
     "/notifications/{notification_id}",
     summary="Read a notification",
-    openapi_extra=may_raise(*NEEDS_SIGNATURE, RecordNotFoundError),
+    openapi_extra=may_raise(RecordNotFoundError),
 )
 async def read_one_notification(
-    caller: CallingKey, notification_id: Annotated[int, Path(ge=1, le=2**31 - 1)]
+    caller: CallingKey, notification_id: Annotated[int, Path(ge=1, le=2**31 - 1, examples=[1])]
 ) -> NotificationState:
     """How far a notification of the caller's has come."""
     return NotificationState.model_validate(await read_notification(caller, notification_id))

@@ -20,6 +20,7 @@ from notification.errors import (
     SocialStateInvalidError,
 )
 from notification.openapi import may_raise
+from notification.refusals import BY_DATABASE
 from notification.schemas import TokenPair
 from notification.schemas_social import Authorization, Grant
 from notification.use_cases.identities import finish
@@ -27,6 +28,7 @@ from notification.use_cases.identities import finish
 router = APIRouter(prefix="/api/v1/auth", tags=["auth"], dependencies=[Depends(not_to_be_stored)])
 
 _CALLBACK = may_raise(
+    *BY_DATABASE,
     SnsTypeNotOfferedError,
     SocialStateInvalidError,
     SocialLoginDeniedError,

@@ -4,32 +4,15 @@ from fastapi import APIRouter, Depends, status
 
 from activerow.errors import InvalidDataError, StaleRecordError, UniqueViolationError
 from notification.deps import CurrentUser, KnownKeysDep, PasswordsDep, TokensDep, not_to_be_stored
-from notification.errors import (
-    AccountInactiveError,
-    NotAuthenticatedError,
-    PasswordWrongError,
-    TokenExpiredError,
-    TokenInvalidError,
-    TokenWrongAudienceError,
-    TokenWrongIssuerError,
-)
+from notification.errors import PasswordWrongError
 from notification.openapi import may_raise
 from notification.schemas import PasswordChange, TokenPair, UserChange, UserMe
 from notification.use_cases.accounts import change_password, delete_account
 
-NEEDS_USER = (
-    NotAuthenticatedError,
-    TokenInvalidError,
-    TokenWrongAudienceError,
-    TokenWrongIssuerError,
-    TokenExpiredError,
-    AccountInactiveError,
-)
-
 router = APIRouter(prefix="/api/v1/users", tags=["users"])
 
 
-@router.get("/me", summary="Read yourself", openapi_extra=may_raise(*NEEDS_USER))
+@router.get("/me", summary="Read yourself")
 async def read_me(user: CurrentUser) -> UserMe:
     """The user whom the access token names."""
     return UserMe.model_validate(user)
@@ -38,7 +21,7 @@ async def read_me(user: CurrentUser) -> UserMe:
 @router.patch(
     "/me",
     summary="Change yourself",
-    openapi_extra=may_raise(*NEEDS_USER, UniqueViolationError, StaleRecordError, InvalidDataError),
+    openapi_extra=may_raise(UniqueViolationError, StaleRecordError, InvalidDataError),
 )
 async def change_me(user: CurrentUser, body: UserChange) -> UserMe:
     """Change what is sent; equal values are no change."""
@@ -50,7 +33,7 @@ async def change_me(user: CurrentUser, body: UserChange) -> UserMe:
     "/me",
     status_code=status.HTTP_204_NO_CONTENT,
     summary="Delete yourself",
-    openapi_extra=may_raise(*NEEDS_USER, StaleRecordError),
+    openapi_extra=may_raise(StaleRecordError),
 )
 async def delete_me(user: CurrentUser, known_keys: KnownKeysDep) -> None:
     """Delete the account with everything that belongs to it: log-ins, keys, notifications."""
@@ -61,7 +44,7 @@ async def delete_me(user: CurrentUser, known_keys: KnownKeysDep) -> None:
     "/me/password",
     summary="Change the password",
     dependencies=[Depends(not_to_be_stored)],
-    openapi_extra=may_raise(*NEEDS_USER, PasswordWrongError),
+    openapi_extra=may_raise(PasswordWrongError),
 )
 async def change_my_password(
     user: CurrentUser, body: PasswordChange, passwords: PasswordsDep, tokens: TokensDep
