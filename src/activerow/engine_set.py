@@ -41,6 +41,8 @@ class EngineSet:
         self._engines: dict[URL, AsyncEngine] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._private_file: sqlite_engine.PrivateFile | None = None
+        self.enclosed = False
+        """Whether one connection serves every URL, in a transaction of a test around everything else."""
         _sets.add(self)
 
     @property
@@ -75,6 +77,7 @@ class EngineSet:
             UsageError: The database is in use on another event loop that still runs.
         """
         loop = running_loop()
+        url = self.configured() if self.enclosed else url
         if self._engines and loop is not None and loop is not self._loop:
             self._leave_loop()
         if url not in self._engines:
@@ -100,7 +103,9 @@ class EngineSet:
                 await connection.execute(text("SELECT 1"))
 
     async def dispose(self) -> None:
-        """Close all connections."""
+        """Close all connections; not that of a test, which goes on after the application has shut down."""
+        if self.enclosed:
+            return
         if self._engines and self._loop is not asyncio.get_running_loop():
             self._leave_loop()
         engines, self._engines, self._loop = self._engines, {}, None
