@@ -136,6 +136,11 @@ class EngineSet:
     def _leave_loop(self) -> None:
         if self._loop is None:
             return
+        if self.enclosed:
+            raise UsageError(
+                "the transaction of rolled_back() belongs to the test's event loop, and this is another: call the"
+                " application by httpx.ASGITransport instead of a TestClient, or let the test run in emptied()"
+            )
         if not self._loop.is_closed():
             raise UsageError(
                 "this Database is in use on another event loop that still runs;"
