@@ -130,3 +130,11 @@ def test_a_name_that_leads_to_no_database_is_refused(name: str, answer: str) -> 
     """The message shows the option and the fixture."""
     with pytest.raises(pytest.UsageError, match=answer):
         database_named(name)
+
+
+def test_the_library_does_not_need_pytest() -> None:
+    """`activerow.testing` can be used in scripts and by other test runners."""
+    code = "import sys, activerow.testing; sys.exit('pytest' in sys.modules)"
+    paths = {**os.environ, "PYTHONPATH": str(PROJECT / "src")}
+
+    assert subprocess.run([sys.executable, "-c", code], env=paths, check=False).returncode == 0

@@ -3,17 +3,20 @@
 import asyncio
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import ForeignKey, text
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from activerow import Database
+from activerow import ActiveRecord, Database
 from activerow.errors import (
     ForeignKeyViolationError,
     NestedCommitError,
     PendingWorkError,
+    PoolExhaustedError,
     TransactionBrokenError,
     UniqueViolationError,
     UsageError,
 )
+from activerow.mixins import AutoTableName
 from activerow.testing import rolled_back
 from tests.backends.active import MakeDatabase
 from tests.backends.plugin import OtherConnection
@@ -283,3 +286,52 @@ async def test_ddl_that_commits_is_told(db: Database) -> None:
     async with rolled_back(db) as session:
         with pytest.raises(UsageError, match="ended before its block"):
             await session.execute(text("CREATE TABLE nothing (id int)"))
+
+
+async def test_a_unit_that_waits_too_long_is_told_for_whom(make_database: MakeDatabase) -> None:
+    """As when a pool has run dry: the error names who has the connection."""
+    db = await make_database(Base, pool_timeout=0.1)
+    begun, over = asyncio.Event(), asyncio.Event()
+
+    async def hold() -> None:
+        async with db.transaction():
+            await User.create(email="ada@example.com")
+            begun.set()
+            await over.wait()
+
+    async with rolled_back(db):
+        task = asyncio.create_task(hold(), name="holder")
+        await begun.wait()
+        with pytest.raises(PoolExhaustedError, match="task 'holder'"):
+            await User.query().count()
+        over.set()
+        await task
+        assert await User.query().count() == 1
+
+
+class Deferred(ActiveRecord, AutoTableName, DeclarativeBase):
+    """Tables whose foreign keys are checked at COMMIT."""
+
+
+class Folder(Deferred):
+    """May lie in one that is made later."""
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    parent_id: Mapped[int | None] = mapped_column(ForeignKey("folders.id", deferrable=True, initially="DEFERRED"))
+
+
+@pytest.mark.backends("sqlite", "postgresql")
+async def test_deferred_constraints_are_checked_when_a_unit_commits(make_database: MakeDatabase) -> None:
+    """Not before, not at the end of the test alone, and again in the next unit."""
+    db = await make_database(Deferred)
+    async with rolled_back(db):
+        for child, parent in ((1, 2), (3, 4)):
+            async with db.transaction():
+                await Folder.create(id=child, parent_id=parent)
+                await Folder.create(id=parent)
+        for _ in range(2):
+            with pytest.raises(ForeignKeyViolationError):
+                async with db.transaction():
+                    await Folder.create(id=5, parent_id=4711)
+
+        assert await Folder.query().count() == 4

@@ -2,7 +2,7 @@
 
 ```
 rollback        rolled_back: a transaction around a test, of which nothing remains
-enclosure       the one connection under it; turns: its pool; session: what it gives
+enclosure       the one connection under it; turns: its pool; deferred: constraints; session: what it gives
 emptying        emptied: real transactions, and the rows deleted afterwards
 hooks           captured_on_commit: the hooks of commits, looked at instead of run
 faults          failing, failing_commit, slow; driver_errors: what the drivers would raise

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from activerow.database import Database
 from activerow.errors import UsageError
+from activerow.testing.deferred import deferred_check, send
 from activerow.testing.replacing import replaced
 from activerow.testing.turns import Turns
 
@@ -37,6 +38,7 @@ class Enclosure:
         self._driver: Any = proxied.connection.dbapi_connection
         self._open = False
         self._turns = Turns(db, self._driver)
+        self._check_deferred = deferred_check(db)
 
     @contextmanager
     def serving(self) -> Generator[None]:
@@ -99,6 +101,8 @@ class Enclosure:
         self._open = True
 
     def _commit(self, _: Any = None) -> None:
+        if self._check_deferred is not None:
+            self._check_deferred(self._driver)
         self._open = False
         self._send(f"RELEASE SAVEPOINT {_SAVEPOINT}")
 
@@ -110,9 +114,7 @@ class Enclosure:
 
     def _send(self, statement: str) -> None:
         try:
-            cursor = self._driver.cursor()
-            cursor.execute(statement)
-            cursor.close()
+            send(self._driver, statement)
         except Exception as error:
             raise UsageError(_GONE) from error
 
