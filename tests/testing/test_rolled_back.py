@@ -108,6 +108,12 @@ async def test_a_transaction_of_the_session_of_the_test(db: Database) -> None:
         async with nested:
             await User.create(email="eve@example.com", session=session)
             await nested.rollback()
+        _ = await session.connection()
+        with pytest.raises(ZeroDivisionError):
+            async with session.begin_nested():
+                await User.create(email="eve@example.com", session=session)
+                raise ZeroDivisionError
+        await session.commit()
 
         assert await User.query().pluck(User.email) == ["ada@example.com"]
 
@@ -265,6 +271,16 @@ async def test_work_that_is_left_open_is_told(db: Database) -> None:
 
     with pytest.raises(UsageError, match="needs an open unit"):
         await db.commit()
+    assert await User.query().count() == 0
+
+
+async def test_tasks_that_are_about_to_finish_are_waited_for(db: Database) -> None:
+    """They end in the test's transaction, one after the other, and nothing of them remains."""
+    async with rolled_back(db):
+        tasks = [asyncio.create_task(User.create(email=f"{number}@example.com")) for number in range(5)]
+        await asyncio.sleep(0)
+
+    assert all(task.done() for task in tasks)
     assert await User.query().count() == 0
 
 

@@ -36,6 +36,7 @@ class Enclosure:
         self._engine = db.engine.sync_engine
         proxied: Any = connection.sync_connection
         self._driver: Any = proxied.connection.dbapi_connection
+        self._earlier = frozenset(db.scopes.units)
         self._open = False
         self._turns = Turns(db, self._driver)
         self._check_deferred = deferred_check(db)
@@ -72,12 +73,12 @@ class Enclosure:
         with suppress(TimeoutError):
             async with asyncio.timeout(_PATIENCE):
                 await self._turns.end()
-        if not self._turns.checkedout():
+        if not self._turns.in_use:
             return ""
         holders = "; ".join(map(str, self._db.connections()))
-        for unit in tuple(self._db.scopes.units):
+        for unit in self._db.scopes.units - self._earlier:
             unit.abandon()
-        self._db.scopes.units.clear()
+            self._db.scopes.units.discard(unit)
         return holders or "a session or connection that activerow did not open"
 
     # -- in place of the driver's own ----------------------------------------------------------------------------

@@ -23,9 +23,10 @@ class CallSession(AsyncSession):
     async def end_call(self, *, kept: bool) -> None:
         """Commit, or roll back, what a call began by itself."""
         transaction = self.sync_session.get_transaction()
-        if transaction is None or transaction.origin is not SessionTransactionOrigin.AUTOBEGIN:
+        if transaction is None or self.in_nested_transaction():
             return
-        await (self.commit() if kept else self.rollback())
+        if transaction.origin is SessionTransactionOrigin.AUTOBEGIN:
+            await (self.commit() if kept else self.rollback())
 
 
 def _ended(name: str) -> Any:

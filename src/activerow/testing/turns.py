@@ -34,26 +34,37 @@ class Turns(AsyncAdaptedQueuePool):
         self._db = db
         self._task: asyncio.Task[object] | None = None
         self._unit: Unit | None = None
-        self._free = asyncio.Event()
+        self._waiting = 0
+        self._left = asyncio.Event()
+
+    @property
+    def in_use(self) -> bool:
+        """Whether somebody has the connection, or waits for it."""
+        return bool(self._waiting or self.checkedout())
 
     async def end(self) -> None:
-        """Wait until nobody has the connection."""
-        while self.checkedout():
-            await self._free.wait()
+        """Wait until nobody uses the connection any more."""
+        while self.in_use:
+            self._left.clear()
+            await self._left.wait()
 
     def _do_get(self) -> ConnectionPoolEntry:
         task, units = current_task(), list(_units_around(self._db))
         if self.checkedout():
             self._refuse_waiting_for_itself(task, units)
-        entry = super()._do_get()
-        self._free.clear()
+        self._waiting += 1
+        try:
+            entry = super()._do_get()
+        finally:
+            self._waiting -= 1
+            self._left.set()
         self._task, self._unit = task, units[0] if units else None
         return entry
 
     def _do_return_conn(self, record: ConnectionPoolEntry) -> None:
         self._task = self._unit = None
         super()._do_return_conn(record)
-        self._free.set()
+        self._left.set()
 
     def _refuse_waiting_for_itself(self, task: "asyncio.Task[object]", units: list[Unit]) -> None:
         unit = self._unit
