@@ -44,7 +44,7 @@ def test_every_extra_is_offered(wheel: ZipFile) -> None:
     """The extras are those that README names."""
     extras = metadata(wheel).get_all("Provides-Extra") or []
 
-    assert set(extras) == {"all", "cli", "fastapi", "mysql", "postgresql", "sqlite"}
+    assert set(extras) == {"all", "cli", "fastapi", "mysql", "postgresql", "sqlite", "testing"}
 
 
 @pytest.mark.parametrize("name", ["run", "dev"])

@@ -44,6 +44,8 @@ class EngineSet:
         self._engines: dict[URL, AsyncEngine] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._private_file: sqlite_engine.PrivateFile | None = None
+        self.enclosed = False
+        """Whether one connection serves every URL, in a transaction of a test around everything else."""
         _sets.add(self)
 
     @property
@@ -84,6 +86,7 @@ class EngineSet:
             UsageError: The database is in use on another event loop that still runs.
         """
         loop = running_loop()
+        url = self.configured() if self.enclosed else url
         if self._engines and loop is not None and loop is not self._loop:
             self._leave_loop()
         if url not in self._engines:
@@ -109,7 +112,9 @@ class EngineSet:
                 await connection.execute(text("SELECT 1"))
 
     async def dispose(self) -> None:
-        """Close all connections."""
+        """Close all connections; not that of a test, which goes on after the application has shut down."""
+        if self.enclosed:
+            return
         if self._engines and self._loop is not asyncio.get_running_loop():
             self._leave_loop()
         engines, self._engines, self._loop = self._engines, {}, None
@@ -145,6 +150,11 @@ class EngineSet:
     def _leave_loop(self) -> None:
         if self._loop is None:
             return
+        if self.enclosed:
+            raise UsageError(
+                "the transaction of rolled_back() belongs to the test's event loop, and this is another: call the"
+                " application by httpx.ASGITransport instead of a TestClient, or let the test run in emptied()"
+            )
         if not self._loop.is_closed():
             raise UsageError(
                 "this Database is in use on another event loop that still runs;"

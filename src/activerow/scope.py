@@ -14,6 +14,7 @@ from typing import cast
 
 from activerow.errors import ActiveRowError, PendingWorkError, ScopeClosedError, TransactionBrokenError, UsageError
 from activerow.lock import current_task
+from activerow.news import News
 from activerow.shield import to_the_end
 from activerow.unit import Hook, Kind, Level, Unit, run_hooks
 
@@ -81,6 +82,8 @@ class Scopes:
         self._place: ContextVar[Level | RequestScope | None] = ContextVar("activerow_place", default=None)
         self.units: set[Unit] = set()
         self._rolling_back: set[asyncio.Task[None]] = set()
+        self.captured: list[Hook] | None = None
+        """Takes the hooks of commits instead of running them, while a test looks at them."""
 
     # -- where a task stands -------------------------------------------------------------------------------------
 
@@ -193,6 +196,14 @@ class Scopes:
             raise
         self._forget(unit)
         await self.run_hooks(unit.hooks_due())
+
+    def after_commit(self, hooks: list[Hook]) -> list[Hook]:
+        """Of the hooks of a unit that was committed, those to run."""
+        if self.captured is None:
+            return hooks
+        told: list[Hook] = [hook for hook in hooks if isinstance(hook, News)]
+        self.captured += (hook for hook in hooks if hook not in told)
+        return told
 
     async def run_hooks(self, hooks: list[Hook]) -> None:
         """Run transaction hooks outside any unit."""

@@ -89,7 +89,7 @@ class _Feed(Generic[M]):
     def __init__(self, model: type[M], plan: Plan, fetch: Fetch[M], session: AsyncSession | None, size: int) -> None:
         self._model, self._plan, self._fetch, self._size = model, plan, fetch, size
         self._call = Call("select", model, None, session, replica=plan.reads_replica())
-        self._source: tuple[AsyncSession, Batches[M]] | None = None
+        self._source: tuple[AsyncSession | None, Batches[M]] | None = None
         self._joined: Unit | None = None
         self._own: Unit | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -109,8 +109,7 @@ class _Feed(Generic[M]):
         if self._over:
             return []
         try:
-            session, batches = await self._opened()
-            rows = await self._database.execution.step(self._call, session, batches.read)
+            rows = await self._read(*await self._opened())
         except BaseException:
             await self.close()
             raise
@@ -118,10 +117,15 @@ class _Feed(Generic[M]):
             await self.close()
         remember_result(rows, self._plan.include)
         if self._own is not None:
-            _let_go(session.sync_session)
+            _let_go(self._own.sync)
         return rows
 
-    async def _opened(self) -> tuple[AsyncSession, Batches[M]]:
+    async def _read(self, session: AsyncSession | None, batches: Batches[M]) -> list[M]:
+        if session is None:
+            return await self._database.execution.read(self._call, batches.read)
+        return await self._database.execution.step(self._call, session, batches.read)
+
+    async def _opened(self) -> tuple[AsyncSession | None, Batches[M]]:
         if self._source is None:
             session = await self._database.execution.session_of(self._call)
             if session is None:
@@ -131,13 +135,15 @@ class _Feed(Generic[M]):
                 self._source = session, separate_batches(self._model, self._plan, self._size, self._fetch)
         return self._source
 
-    async def _begin_alone(self) -> tuple[AsyncSession, Batches[M]]:
-        """A unit of the stream's own, which no call of the loop's body will meet."""
+    async def _begin_alone(self) -> tuple[AsyncSession | None, Batches[M]]:
+        """A unit of the stream's own, which no call of the loop's body will meet; None where one connection is all."""
         if self._plan.lock is not None:
             raise UsageError(
                 "stream() with for_update() needs an open unit, or the rows would be locked against the loop's own"
                 " calls: write `async with db.transaction():` around it"
             )
+        if self._database.engines.enclosed:
+            return None, separate_batches(self._model, self._plan, self._size, self._fetch)
         self._loop = asyncio.get_running_loop()
         prepare = partial(_see_one_state, self._database.dialect)
         unit = self._own = await self._database.execution.begin_apart(self._call, "stream()", prepare)

@@ -48,6 +48,10 @@ class Places(Protocol):
         """Go back to the block around `level`."""
         ...
 
+    def after_commit(self, hooks: "list[Hook]") -> "list[Hook]":
+        """Of the hooks of a unit that was committed, those to run."""
+        ...
+
     async def run_hooks(self, hooks: "list[Hook]") -> None:
         """Run transaction hooks outside any unit."""
         ...
@@ -460,7 +464,7 @@ class Unit:
 
     def _settle(self, *, kept: bool) -> None:
         root = self.root
-        self._due += root.commit_hooks if kept else root.rollback_hooks
+        self._due += self.places.after_commit(root.commit_hooks) if kept else root.rollback_hooks
         root.commit_hooks, root.rollback_hooks = [], []
 
     def note_changes(self, changes: list[Change]) -> None:
