@@ -27,7 +27,10 @@ def _service(folder: Path, database_url: str) -> Generator[tuple[Json, str, Soci
 
 
 def _as_everybody(folder: Path, database_url: str, *phases: str, examples: int, seed: int | None = None) -> Findings:
-    with _service(folder, database_url) as (document, address, social), httpx.Client(base_url=address) as client:
+    with (
+        _service(folder, database_url) as (document, address, social),
+        httpx.Client(base_url=address, timeout=60) as client,
+    ):
         people = People(client, social)
         with Knowledge(people).told():
             return fuzz(document, address, config(*phases, examples=examples, seed=seed), Credentials(people))
