@@ -14,7 +14,8 @@ from tests.notification.fuzzing import Findings, config, fuzz
 from tests.notification.social_server import SocialServer, social_server
 from tests.notification.workers import redis_server
 
-pytestmark = pytest.mark.backends("sqlite", "asyncpg")
+# Requests are made up by the hundred, which takes seconds, and minutes on a machine that is busy.
+pytestmark = [pytest.mark.backends("sqlite", "asyncpg"), pytest.mark.timeout(600)]
 
 
 @contextmanager
