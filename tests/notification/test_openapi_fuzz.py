@@ -14,7 +14,8 @@ from tests.notification.fuzzing import Findings, config, fuzz
 from tests.notification.social_server import SocialServer, social_server
 from tests.notification.workers import redis_server
 
-pytestmark = pytest.mark.backends("sqlite", "asyncpg")
+# Requests are made up by the hundred, which takes seconds, and minutes on a machine that is busy.
+pytestmark = [pytest.mark.backends("sqlite", "asyncpg"), pytest.mark.timeout(600)]
 
 
 @contextmanager
@@ -27,7 +28,10 @@ def _service(folder: Path, database_url: str) -> Generator[tuple[Json, str, Soci
 
 
 def _as_everybody(folder: Path, database_url: str, *phases: str, examples: int, seed: int | None = None) -> Findings:
-    with _service(folder, database_url) as (document, address, social), httpx.Client(base_url=address) as client:
+    with (
+        _service(folder, database_url) as (document, address, social),
+        httpx.Client(base_url=address, timeout=60) as client,
+    ):
         people = People(client, social)
         with Knowledge(people).told():
             return fuzz(document, address, config(*phases, examples=examples, seed=seed), Credentials(people))
