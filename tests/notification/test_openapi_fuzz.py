@@ -52,6 +52,7 @@ def test_every_answer_is_documented(database_url: str, tmp_path: Path) -> None:
     assert findings.requests > 120
 
 
+@pytest.mark.backends("sqlite")
 def test_nobody_comes_in(database_url: str, tmp_path: Path) -> None:
     """Without a token or a signature no protected operation answers anything but that it wants one."""
     document, findings = _as_nobody(tmp_path, database_url, "fuzzing", examples=1)
