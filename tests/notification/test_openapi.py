@@ -133,4 +133,4 @@ async def test_the_page_is_served(client: httpx.AsyncClient) -> None:
     answer = await client.get("/docs")
 
     assert answer.status_code == 200
-    assert "/openapi.json" in answer.text
+    assert "docs/docs.js" in answer.text
