@@ -348,10 +348,13 @@ async def test_a_cancelled_write_leaves_no_lock(db: Database) -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
 
-    other = sqlite3.connect(db.engine.url.database or "", timeout=5, isolation_level=None)
-    other.execute("BEGIN IMMEDIATE")
-    other.execute("ROLLBACK")
-    other.close()
+    def write_elsewhere() -> None:
+        with contextlib.closing(
+            sqlite3.connect(db.engine.url.database or "", timeout=5, isolation_level=None)
+        ) as other:
+            other.execute("BEGIN IMMEDIATE")
+
+    await asyncio.to_thread(write_elsewhere)
     assert await Author.query().count() == 0
 
 

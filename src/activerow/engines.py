@@ -10,7 +10,7 @@ from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from activerow import sqlite_engine
+from activerow import sqlite_connection, sqlite_engine
 from activerow.errors import UsageError
 
 CONNECT_TIMEOUT = 30.0
@@ -69,7 +69,7 @@ def make_engine(url: URL, options: Options) -> AsyncEngine:
     arguments: dict[str, Any] = {}
     sqlite = backend == "sqlite"
     timeout = options.statement_timeout
-    arguments["async_creator_fn"] = sqlite_engine.connector(driver, timeout) if sqlite else _patient(driver)
+    arguments["async_creator_fn"] = sqlite_connection.connector(driver, timeout) if sqlite else _patient(driver)
     if backend == "postgresql":
         url = _prepare_postgresql(url, driver, options, arguments)
     elif backend != "sqlite":
