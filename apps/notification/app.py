@@ -33,6 +33,7 @@ from notification.passwords import Passwords
 from notification.problems import Problems, Row
 from notification.providers import configured
 from notification.rates import Rates
+from notification.redirects import OwnRedirects
 from notification.routes import api_keys, auth, caller, identities, service, services, social, users
 from notification.routes import metrics as metrics_route
 from notification.schema import MIGRATIONS, configure
@@ -200,6 +201,7 @@ def _surround(app: FastAPI, problems: Problems, settings: Settings, services: Se
         expose_headers=[REQUEST_ID_HEADER, "Retry-After"],
     )
     app.add_middleware(TrustedHosts, hosts=settings.trusted_hosts, problems=problems)
+    app.add_middleware(OwnRedirects)
     app.add_middleware(SecurityHeaders, https_only=settings.environment == "production")
     app.add_middleware(RequestLog, observe=services.metrics.observe)
     app.add_middleware(ClientAddress, trusted=[network_of(text) for text in settings.trusted_proxies])

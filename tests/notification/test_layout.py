@@ -33,6 +33,7 @@ ORDER = [
     "signing_docs",
     "client_address",
     "security_headers",
+    "redirects",
     "body_limit",
     "delivery",
     "middleware",

@@ -8,9 +8,16 @@ from notification.deps import (
     HandshakesDep,
     PasswordsDep,
     ProviderDep,
+    count_password_check,
     not_to_be_stored,
 )
-from notification.errors import IdentityNotFoundError, LastWayInError, PasswordWrongError, SnsTypeNotOfferedError
+from notification.errors import (
+    IdentityNotFoundError,
+    LastWayInError,
+    PasswordWrongError,
+    RateLimitedError,
+    SnsTypeNotOfferedError,
+)
 from notification.models import Identities, SnsType
 from notification.openapi import may_raise
 from notification.routes.users import NEEDS_USER
@@ -29,8 +36,8 @@ async def read_identities(user: CurrentUser) -> list[Identity]:
 @router.post(
     "/{provider}",
     summary="Link an account",
-    dependencies=[Depends(not_to_be_stored)],
-    openapi_extra=may_raise(*NEEDS_USER, SnsTypeNotOfferedError, PasswordWrongError),
+    dependencies=[Depends(not_to_be_stored), Depends(count_password_check)],
+    openapi_extra=may_raise(*NEEDS_USER, SnsTypeNotOfferedError, PasswordWrongError, RateLimitedError),
 )
 async def link_identity(
     user: CurrentUser,

@@ -3,11 +3,19 @@
 from fastapi import APIRouter, Depends, status
 
 from activerow.errors import InvalidDataError, StaleRecordError, UniqueViolationError
-from notification.deps import CurrentUser, KnownKeysDep, PasswordsDep, TokensDep, not_to_be_stored
+from notification.deps import (
+    CurrentUser,
+    KnownKeysDep,
+    PasswordsDep,
+    TokensDep,
+    count_password_check,
+    not_to_be_stored,
+)
 from notification.errors import (
     AccountInactiveError,
     NotAuthenticatedError,
     PasswordWrongError,
+    RateLimitedError,
     TokenExpiredError,
     TokenInvalidError,
     TokenWrongAudienceError,
@@ -60,8 +68,8 @@ async def delete_me(user: CurrentUser, known_keys: KnownKeysDep) -> None:
 @router.put(
     "/me/password",
     summary="Change the password",
-    dependencies=[Depends(not_to_be_stored)],
-    openapi_extra=may_raise(*NEEDS_USER, PasswordWrongError),
+    dependencies=[Depends(not_to_be_stored), Depends(count_password_check)],
+    openapi_extra=may_raise(*NEEDS_USER, PasswordWrongError, RateLimitedError),
 )
 async def change_my_password(
     user: CurrentUser, body: PasswordChange, passwords: PasswordsDep, tokens: TokensDep
