@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 from activerow.errors import ActiveRowError
 from notification.delivery import outbox
+from notification.delivery.brokers import broker_at
 from notification.delivery.courier import Courier
-from notification.delivery.queue import Queue, broker_at
+from notification.delivery.queue import Queue
 from notification.delivery.retention import Retention
 from notification.delivery.senders import Senders
 from notification.delivery.sweeper import Sweeper
