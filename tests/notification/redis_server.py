@@ -21,8 +21,8 @@ def redis_server(folder: Path, port: int = 0, password: str = "") -> Generator[t
             pytest.fail("redis-server was not found")
         pytest.skip("redis-server was not found")
     port = port or free_port()
-    options = ("--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", str(folder))
-    options += ("--requirepass", password) if password else ()
+    options = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", str(folder)]
+    options += ["--requirepass", password] if password else []
     with subprocess.Popen([program, *options], stdout=subprocess.DEVNULL) as process:
         try:
             _wait(port, process)

@@ -53,7 +53,7 @@ async def ping(broker: AsyncBroker) -> None:
     match broker:
         case ListQueueBroker():
             async with Redis(connection_pool=broker.connection_pool) as redis:
-                await redis.ping()
+                await redis.ping()  # pyright: ignore[reportUnknownMemberType]  # of options that nobody gives
         case AioPikaBroker():
             if broker.write_conn is None:
                 raise ConnectionError("not open")

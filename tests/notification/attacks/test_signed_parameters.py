@@ -138,12 +138,12 @@ async def test_a_time_far_away_is_refused(client: httpx.AsyncClient, key: Key, t
     assert refusal(await key.call(client, key.query(timestamp=timestamp))) == (401, "signature_expired")
 
 
-@pytest.mark.parametrize("encode", [bytes.hex, lambda raw: base64.urlsafe_b64encode(raw).decode().rstrip("=")])
-async def test_a_signature_has_one_form(client: httpx.AsyncClient, key: Key, encode: Callable[[bytes], str]) -> None:
+async def test_a_signature_has_one_form(client: httpx.AsyncClient, key: Key) -> None:
     """Or the same one could be used again in another."""
     query = key.query()
-    raw = base64.b64decode(key.sign(query)["secret"])
+    made = base64.b64decode(key.sign(query)["secret"])
+    forms = (made.hex(), base64.urlsafe_b64encode(made).decode().rstrip("="), base64.b64encode(made).decode() + "=")
 
-    answer = await client.get(f"{SERVICES}?{query}", headers={"secret": encode(raw) + " "})
+    answers = [await client.get(f"{SERVICES}?{query}", headers={"secret": form}) for form in forms]
 
-    assert refusal(answer) == (401, "signature_invalid")
+    assert {refusal(answer) for answer in answers} == {(401, "signature_invalid")}
