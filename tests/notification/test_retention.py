@@ -27,7 +27,8 @@ from notification.models import (
 from notification.settings import Settings
 from tests.counting import statements
 from tests.notification.callers import calls_of, new_key
-from tests.notification.deliveries import ago, noted, owner
+from tests.notification.deliveries import NOWHERE, ago, noted, owner
+from tests.notification.service import serving
 
 DAY = 24 * 3600.0
 # What grows with every call, and who deletes it. The other tables grow with people, keys and networks only.
@@ -89,23 +90,25 @@ async def test_zero_days_are_for_ever(prepared: Settings) -> None:
     assert await Notifications.query().count() == 1
 
 
-async def test_an_idempotency_key_holds_as_long_as_its_notification(client: httpx.AsyncClient) -> None:
+async def test_an_idempotency_key_holds_as_long_as_its_notification(settings: Settings) -> None:
     """Within the time it stands for what it was used for; afterwards it is free."""
-    key = await new_key()
-    calls_of(client, key)
-    asked = await _finished(await Users.get(key.user_id), 29, channel="webhook", idempotency_key="order-17")
+    async with serving(settings.model_copy(update={"webhook_allow_private": True})) as client:
+        key = await new_key()
+        calls_of(client, key)
+        asked = await _finished(await Users.get(key.user_id), 29, channel="webhook", idempotency_key="order-17")
 
-    within = await _ask(client)
-    await Notifications.filter_by(id=asked.id).update(updated_at=ago(31 * DAY), due_at=ago(31 * DAY))
-    await _sweep()
-    afterwards = await _ask(client)
+        await _sweep()
+        within = await _ask(client)
+        await Notifications.filter_by(id=asked.id).update(updated_at=ago(31 * DAY), due_at=ago(31 * DAY))
+        await _sweep()
+        afterwards = await _ask(client)
 
     assert (within.status_code, within.json()["type"]) == (409, "idempotency_conflict")
     assert afterwards.status_code == 202
 
 
 async def _ask(client: httpx.AsyncClient) -> httpx.Response:
-    body = {"url": "https://hooks.example.com/", "text": "Done."}
+    body = {"url": NOWHERE, "text": "Done."}
     return await client.post("/api/v1/services/webhook", json=body, headers={"Idempotency-Key": "order-17"})
 
 

@@ -7,7 +7,7 @@ import httpx
 
 from notification.access import Door
 from notification.models import Base, Users
-from tests.notification.deliveries import noted
+from tests.notification.deliveries import NOWHERE, noted
 from tests.notification.route_table import Endpoint
 from tests.notification.service import KEYS, Key, registered
 
@@ -26,7 +26,7 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", "/api/v1/users/me/apikeys/{key_id}/whitelists"): {"ip_addr": "127.0.0.0/8"},
     ("POST", "/api/v1/services/email"): {"to": ["ada@example.com"], "subject": "Hello", "body": "Hello"},
     ("POST", "/api/v1/services/kakao"): {"to": "010-1234-5678", "message": "Hello"},
-    ("POST", "/api/v1/services/webhook"): {"url": "https://example.com/", "text": "Hello"},
+    ("POST", "/api/v1/services/webhook"): {"url": NOWHERE, "text": "Hello"},
 }
 
 

@@ -8,10 +8,12 @@ import httpx
 
 from notification.delivery.retention import Retention
 from notification.models import UsedSignatures
+from notification.settings import Settings
 from notification.signatures import WINDOW_SECONDS
 from tests.notification.callers import calls_of, new_key
+from tests.notification.deliveries import NOWHERE
 from tests.notification.redis_server import redis_server
-from tests.notification.service import ADA, SECRET, SERVICES, Key, refusal, registered
+from tests.notification.service import ADA, SECRET, SERVICES, Key, refusal, registered, serving
 from tests.notification.test_process import address_of, started_service
 
 
@@ -69,14 +71,15 @@ async def test_a_signature_stays_used_until_it_is_too_old(client: httpx.AsyncCli
     assert refusal(await key.call(client, query)) == (401, "signature_used")
 
 
-async def test_an_idempotency_key_of_another_owner_answers_nothing_of_theirs(client: httpx.AsyncClient) -> None:
+async def test_an_idempotency_key_of_another_owner_answers_nothing_of_theirs(settings: Settings) -> None:
     """The same key with the same body, by another user, is a notification of its own."""
-    body = {"url": "https://hooks.example.com/", "text": "Done."}
     found: list[int] = []
-    for name in ("ada", "grace"):
-        calls_of(client, await new_key(name))
-        answer = await client.post(f"{SERVICES}/webhook", json=body, headers={"Idempotency-Key": "order-17"})
-        found.append(answer.json()["id"])
+    async with serving(settings.model_copy(update={"webhook_allow_private": True})) as client:
+        for name in ("ada", "grace"):
+            calls_of(client, await new_key(name))
+            body, headers = {"url": NOWHERE, "text": "Done."}, {"Idempotency-Key": "order-17"}
+            found.append((await client.post(f"{SERVICES}/webhook", json=body, headers=headers)).json()["id"])
+        foreign = await client.get(f"{SERVICES}/notifications/{found[0]}")
 
     assert found[0] != found[1]
-    assert (await client.get(f"{SERVICES}/notifications/{found[0]}")).status_code == 404
+    assert foreign.status_code == 404
