@@ -34,6 +34,7 @@ from notification.passwords import Passwords
 from notification.problems import Problems, Row
 from notification.providers import configured
 from notification.rates import Rates
+from notification.redirects import OwnRedirects
 from notification.routes import api_keys, auth, caller, identities, service, services, social, users
 from notification.routes import metrics as metrics_route
 from notification.schema import MIGRATIONS, configure
@@ -42,7 +43,7 @@ from notification.settings import Settings
 from notification.statement_watch import watching_statements
 from notification.status_page import DATABASE, NAME, QUEUE, StatusPage
 from notification.tokens import Tokens
-from notification.use_cases.readiness import Readiness, ask_database, ask_queue
+from notification.use_cases.readiness import Probe, Readiness, ask_database, ask_queue
 from notification.use_cases.signed_calls import SignedCalls
 from notification.vault import Vault
 
@@ -155,25 +156,35 @@ def _services(settings: Settings, version: str) -> Services:
         settings.jwt_secret.get_secret_value(),
         tuple(secret.get_secret_value() for secret in settings.jwt_previous_secrets),
     )
+    dispatch = Dispatch.of(settings)
+    rates = Rates(
+        login=settings.login_rate, service=settings.service_rate, redis_url=settings.redis_url.get_secret_value()
+    )
     return Services(
         passwords=Passwords(),
         tokens=Tokens(keyring, settings.access_token_minutes, settings.refresh_token_days),
         handshakes=Handshakes(keyring),
         providers=configured(settings),
-        dispatch=Dispatch.of(settings),
+        dispatch=dispatch,
         vault=Vault(settings.passphrases),
         known_keys=KnownKeys(),
-        readiness=Readiness({"database": ask_database}),
+        readiness=Readiness(_probes(dispatch, rates)),
         parts=Readiness({DATABASE: ask_database, QUEUE: ask_queue}),
         status_page=StatusPage(version),
         metrics=Metrics(lambda: db.engine),
         metrics_token=settings.metrics_token,
-        rates=Rates(
-            login=settings.login_rate,
-            service=settings.service_rate,
-            redis_url=settings.redis_url.get_secret_value(),
-        ),
+        rates=rates,
     )
+
+
+def _probes(dispatch: Dispatch, rates: Rates) -> dict[str, Probe]:
+    """What the service depends on, as far as it is configured."""
+    probes: dict[str, Probe] = {"database": ask_database}
+    if not dispatch.queue.is_local:
+        probes["broker"] = dispatch.queue.ask
+    if rates.are_shared:
+        probes["redis"] = rates.ask
+    return probes
 
 
 def _answer_errors(app: FastAPI, problems: Problems) -> None:
@@ -197,6 +208,7 @@ def _surround(app: FastAPI, problems: Problems, settings: Settings, services: Se
         expose_headers=[REQUEST_ID_HEADER, "Retry-After"],
     )
     app.add_middleware(TrustedHosts, hosts=settings.trusted_hosts, problems=problems)
+    app.add_middleware(OwnRedirects)
     app.add_middleware(SecurityHeaders, https_only=settings.environment == "production")
     app.add_middleware(RequestLog, observe=services.metrics.observe)
     app.add_middleware(ClientAddress, trusted=[network_of(text) for text in settings.trusted_proxies])

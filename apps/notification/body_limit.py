@@ -1,10 +1,15 @@
 """How long a request's body may be."""
 
+import sys
+from typing import Final
+
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from notification.errors import BodyTooLargeError
 from notification.problems import Problems
+
+_DIGITS: Final = 18  # of a length that fits; Python refuses to read thousands of them
 
 
 class BodyLimit:
@@ -57,4 +62,6 @@ class _Counted:
 
 def _told_length(scope: Scope) -> int:
     told = Headers(scope=scope).get("content-length", "")
-    return int(told) if told.isascii() and told.isdigit() else 0
+    if not (told.isascii() and told.isdigit()):
+        return 0
+    return int(told) if len(told) <= _DIGITS else sys.maxsize

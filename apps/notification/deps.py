@@ -174,6 +174,14 @@ async def count_log_in(body: Credentials, services: Annotated[Services, Depends(
     await services.rates.count_log_in_to(body.email)
 
 
+async def count_password_check(user: CurrentUser, services: Annotated[Services, Depends(_services)]) -> None:
+    """Count a check of the caller's password like an attempt to log in; for a route's `dependencies`.
+
+    Whoever has a stolen access token must not find the password out by trying.
+    """
+    await services.rates.count_log_in_to(user.email)
+
+
 class HandshakeCookie:
     """The cookie in which a browser keeps the handshake of its social log-in."""
 

@@ -30,8 +30,11 @@ _app_log = logging.getLogger("notification.app")
 _db_log = logging.getLogger("notification.db")
 
 _DATABASE_LOGGERS: Final = ("notification.db", "activerow", "sqlalchemy")
-_EMAIL: Final = re.compile(r"([^\s\"<>()\[\],;:@\\/])[^\s\"<>()\[\],;:@\\/]*@([\w-]+(?:\.[\w-]+)+)")
-_TOKEN: Final = re.compile(r"eyJ[\w-]+\.[\w-]+\.[\w-]*|\brefresh_[\w-]{20,}")
+# Each begins where a word does and never goes back, so that a long word costs its length and not the square of it.
+_WORD: Final = r"[^\s\"<>()\[\],;:@\\/]"
+_EMAIL: Final = re.compile(rf"(?<!{_WORD})({_WORD}){_WORD}*+@([\w-]++(?:\.[\w-]++)++)")
+_TOKEN: Final = re.compile(r"(?<![\w-])(?=[\w-]++\.[\w-]++\.)[\w-]*?eyJ[\w-]++\.[\w-]++\.[\w-]*+|\brefresh_[\w-]{20,}+")
+_METHOD_LENGTH: Final = 20
 _TRACE_LENGTH: Final = 20
 _PATH_LENGTH: Final = 200
 _SQL_LENGTH: Final = 4000
@@ -45,9 +48,9 @@ def log_request(request: RequestRecord, milliseconds: float) -> None:
     The path is that of the route, `/api/v1/users/{id}`: a real one may hold what nobody else should read. Only where
     no route was found it is the beginning of what was asked for.
     """
-    path = request.template or request.path[:_PATH_LENGTH]
+    path, method = request.template or request.path[:_PATH_LENGTH], request.method[:_METHOD_LENGTH]
     facts: dict[str, object] = {
-        "method": request.method,
+        "method": method,
         "path": path,
         "status": request.status,
         "duration_ms": round(milliseconds, 1),
@@ -61,7 +64,7 @@ def log_request(request: RequestRecord, milliseconds: float) -> None:
     }
     told = {name: value for name, value in facts.items() if value is not None or name == "status"}
     answer = request.status or "was not answered"
-    _app_log.log(_level(request.status), "%s %s %s", request.method, path, answer, extra=told)
+    _app_log.log(_level(request.status), "%s %s %s", method, path, answer, extra=told)
 
 
 def log_slow_statement(statement: str, milliseconds: float, site: str) -> None:

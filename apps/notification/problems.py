@@ -22,6 +22,9 @@ BAD_REQUEST = "bad_request"
 UNEXPECTED = "unexpected_error"
 UNTRUSTED_HOST = "untrusted_host"
 VALIDATION = "validation_error"
+# Of what is wrong with a request, as much as helps: a body may hold a hundred thousand faults, each with a long text.
+_MOST_FAULTS = 20
+_LONGEST_TEXT = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +128,7 @@ class Problems:
             raise error
         faults = [
             Fault(loc=[_sendable(part) for part in fault["loc"]], msg=str(_sendable(fault["msg"])), type=fault["type"])
-            for fault in error.errors()
+            for fault in error.errors()[:_MOST_FAULTS]
         ]
         detail = "; ".join(f"{'.'.join(str(part) for part in fault.loc)}: {fault.msg}" for fault in faults)
         problem = self.document(VALIDATION, detail=detail)
@@ -169,8 +172,8 @@ def _keys(error: ActiveRowError) -> Iterator[str]:
 
 
 def _sendable(part: str | int) -> str | int:
-    """The part without halves of characters, which a caller's JSON may hold and UTF-8 cannot."""
-    return part.encode("utf-8", "replace").decode() if isinstance(part, str) else part
+    """The part, not too long and without halves of characters, which a caller's JSON may hold and UTF-8 cannot."""
+    return part[:_LONGEST_TEXT].encode("utf-8", "replace").decode() if isinstance(part, str) else part
 
 
 def note(error: BaseException) -> None:

@@ -55,6 +55,20 @@ class Rates:
         """
         await self._count(self._service, "key", str(key_id))
 
+    @property
+    def are_shared(self) -> bool:
+        """Whether Redis counts."""
+        return self._redis is not None
+
+    async def ask(self) -> None:
+        """Return when Redis answers.
+
+        Raises:
+            ConnectionError: It does not.
+        """
+        if self._redis is not None and not await self._redis.check():
+            raise ConnectionError("Redis does not answer")
+
     async def close(self) -> None:
         """Close the connections to Redis."""
         bridge = self._redis.bridge if self._redis else None

@@ -2,7 +2,16 @@
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, EmailStr, Field, SecretStr, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    EmailStr,
+    Field,
+    SecretStr,
+    StringConstraints,
+)
 
 from notification.models import SnsType
 from notification.texts import Line
@@ -17,8 +26,15 @@ def _whole_text(value: SecretStr) -> SecretStr:
     return value
 
 
+def _address_alone(value: object) -> object:
+    # Pydantic would take `Ada <ada@example.com>` for the address in it.
+    if isinstance(value, str) and ("<" in value or ">" in value):
+        raise ValueError("not an e-mail address alone")
+    return value
+
+
 # One mailbox, one account: nobody means two people by Ada@example.com and ada@example.com.
-Email = Annotated[EmailStr, Field(max_length=254), AfterValidator(str.lower)]
+Email = Annotated[EmailStr, BeforeValidator(_address_alone), Field(max_length=254), AfterValidator(str.lower)]
 # A limit, because hashing a megabyte costs as much as an attack wants.
 Password = Annotated[SecretStr, Field(min_length=1, max_length=1024), AfterValidator(_whole_text)]
 Name = Annotated[Line, Field(max_length=255)]

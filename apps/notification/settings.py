@@ -93,6 +93,7 @@ class Settings(BaseSettings):
     retry_seconds: float = Field(default=10, gt=0)
     sweep_seconds: float = Field(default=5, gt=0)
     handover_seconds: float = Field(default=60, gt=0)
+    retention_days: int = Field(default=30, ge=0, le=36_500)
 
     @field_validator("allowed_origins", "trusted_hosts", "trusted_proxies", "jwt_previous_secrets", mode="before")
     @classmethod

@@ -9,7 +9,7 @@ import pytest
 from notification.schema import MIGRATIONS, configure
 from notification.settings import Settings
 from tests.notification.mailbox import Mailbox, mail_server
-from tests.notification.service import ADA, registered, serving, settings_for
+from tests.notification.service import ADA, Key, registered, serving, settings_for
 
 
 @pytest.fixture
@@ -60,3 +60,9 @@ def mailbox() -> Iterator[Mailbox]:
     """A mail server and what it was given."""
     with mail_server() as mailbox:
         yield mailbox
+
+
+@pytest.fixture
+async def key(client: httpx.AsyncClient, ada: dict[str, str]) -> Key:
+    """A key of Ada's."""
+    return await Key.of(client, ada)

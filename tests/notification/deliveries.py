@@ -9,6 +9,7 @@ from notification.delivery.senders import Senders
 from notification.models import Channel, Notifications, Users
 from notification.settings import Settings
 
+NOWHERE = "http://127.0.0.1:9/"  # nothing listens there, and nothing that is sent there leaves the machine
 MAIL = {"to": ["grace@example.com"], "subject": "Hello", "body": "How are you?"}
 
 

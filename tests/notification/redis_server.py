@@ -13,7 +13,7 @@ import pytest
 
 
 @contextmanager
-def redis_server(folder: Path, port: int = 0) -> Generator[tuple[str, int]]:
+def redis_server(folder: Path, port: int = 0, password: str = "") -> Generator[tuple[str, int]]:
     """The URL and the port of a server that lives as long as the block; without the program, the test is skipped."""
     program = shutil.which("redis-server")
     if program is None:
@@ -21,7 +21,8 @@ def redis_server(folder: Path, port: int = 0) -> Generator[tuple[str, int]]:
             pytest.fail("redis-server was not found")
         pytest.skip("redis-server was not found")
     port = port or free_port()
-    options = ("--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", str(folder))
+    options = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", str(folder)]
+    options += ["--requirepass", password] if password else []
     with subprocess.Popen([program, *options], stdout=subprocess.DEVNULL) as process:
         try:
             _wait(port, process)

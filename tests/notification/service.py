@@ -130,3 +130,36 @@ class Key:
         """Ask who we are."""
         query = query or self.query()
         return await client.get(f"{SERVICES}?{query}", headers=self.sign(query))
+
+
+async def raw(app: FastAPI, path: str, headers: list[tuple[bytes, bytes]], **scope: Any) -> list[dict[str, Any]]:
+    """What the application sends for a scope that no client would write."""
+    sent: list[dict[str, Any]] = []
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: Any) -> None:
+        sent.append(dict(message))
+
+    whole: dict[str, Any] = {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": "GET",
+        "scheme": "http",
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": b"",
+        "root_path": "",
+        "headers": [(b"host", b"service"), *headers],
+        "client": ("192.0.2.7", 1),
+        "server": ("service", 80),
+    }
+    await app(whole | scope, receive, send)
+    return sent
+
+
+def refusal(answer: httpx.Response) -> tuple[int, str]:
+    """Status and kind of a problem."""
+    return answer.status_code, answer.json()["type"]

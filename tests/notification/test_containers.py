@@ -14,7 +14,7 @@ def test_what_compose_sets_are_settings() -> None:
     """No variable is misspelt: each is a setting of the service, or MySQL's own."""
     names = set(re.findall(r"^    ([A-Z_]+): ", _text("compose.yaml"), flags=re.MULTILINE))
 
-    assert {"DATABASE_URL", "JWT_SECRET", "METRICS_TOKEN"} <= names
+    assert {"DATABASE_URL", "JWT_SECRET", "METRICS_TOKEN", "BROKER_URL", "REDIS_URL"} <= names
     assert names <= {name.upper() for name in Settings.model_fields}
 
 

@@ -34,6 +34,7 @@ ORDER = [
     "docs_page",
     "client_address",
     "security_headers",
+    "redirects",
     "body_limit",
     "delivery",
     "middleware",

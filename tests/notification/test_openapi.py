@@ -30,10 +30,10 @@ ROUTES = {
         "delete": ALWAYS | DATABASE | {204, 401, 409},
         "patch": ALWAYS | DATABASE | {200, 401, 409, 422},
     },
-    "/api/v1/users/me/password": {"put": ALWAYS | DATABASE | {200, 401, 403, 422}},
+    "/api/v1/users/me/password": {"put": ALWAYS | DATABASE | {200, 401, 403, 422, 429}},
     "/api/v1/users/me/identities": {"get": ALWAYS | DATABASE | {200, 401}},
     "/api/v1/users/me/identities/{provider}": {
-        "post": ALWAYS | DATABASE | {200, 401, 403, 422},
+        "post": ALWAYS | DATABASE | {200, 401, 403, 422, 429},
         "delete": ALWAYS | DATABASE | {204, 401, 404, 409, 422},
     },
     "/api/v1/users/me/apikeys": {

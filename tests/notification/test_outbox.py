@@ -7,7 +7,8 @@ import pytest
 
 from activerow.types import utc_now
 from notification.delivery import outbox
-from notification.delivery.queue import ProcessBroker, Queue
+from notification.delivery.brokers import ProcessBroker
+from notification.delivery.queue import Queue
 from notification.delivery.sweeper import Sweeper
 from notification.models import Delivery, Notifications
 from notification.settings import Settings

@@ -111,28 +111,6 @@ async def test_a_blocked_user_stays_out(client: httpx.AsyncClient) -> None:
     assert (await _refresh(client, token)).status_code == 200
 
 
-@pytest.mark.parametrize("kind", ["unknown", "digest", "access token"])
-async def test_what_is_no_refresh_token_gets_nothing(client: httpx.AsyncClient, kind: str) -> None:
-    """An invented one, what is stored of one, and an access token."""
-    session = (await client.post(REGISTER, json=ADA)).json()
-    sent = {
-        "unknown": "refresh_" + "x" * 43,
-        "digest": digest_of(session["refresh_token"]),
-        "access token": session["access_token"][:200],
-    }
-
-    answer = await _refresh(client, sent[kind])
-
-    assert (answer.status_code, answer.json()["type"]) == (401, "refresh_token_invalid")
-
-
-async def test_a_refresh_token_is_no_access_token(client: httpx.AsyncClient) -> None:
-    """The longer-lived secret opens nothing by itself."""
-    answer = await client.get(ME, headers={"authorization": f"Bearer {await _session(client)}"})
-
-    assert (answer.status_code, answer.json()["type"]) == (401, "token_wrong_audience")
-
-
 @pytest.mark.parametrize("path", [REFRESH, LOGOUT])
 @pytest.mark.parametrize(
     "body", [{}, {"refresh_token": ""}, {"refresh_token": None}, {"refresh_token": "x" * 100_000}, [], "x", "\x00"]

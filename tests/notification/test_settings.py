@@ -63,6 +63,7 @@ NAMES = [
     "RETRY_SECONDS",
     "SWEEP_SECONDS",
     "HANDOVER_SECONDS",
+    "RETENTION_DAYS",
 ]
 
 

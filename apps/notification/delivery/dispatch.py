@@ -8,8 +8,10 @@ from dataclasses import dataclass
 
 from activerow.errors import ActiveRowError
 from notification.delivery import outbox
+from notification.delivery.brokers import broker_at
 from notification.delivery.courier import Courier
-from notification.delivery.queue import Queue, broker_at
+from notification.delivery.queue import Queue
+from notification.delivery.retention import Retention
 from notification.delivery.senders import Senders
 from notification.delivery.sweeper import Sweeper
 from notification.settings import Settings
@@ -26,6 +28,7 @@ class Dispatch:
     senders: Senders
     queue: Queue
     sweeper: Sweeper
+    retention: Retention
     concurrency: int
     timeout: float
     handover_seconds: float
@@ -40,6 +43,7 @@ class Dispatch:
             senders,
             queue,
             sweeper,
+            Retention(settings.retention_days),
             settings.worker_concurrency,
             settings.delivery_timeout,
             settings.handover_seconds,
@@ -68,6 +72,7 @@ class Dispatch:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self.queue.work(self.concurrency, finish, patience), name="deliver notifications")
                 tasks.create_task(self.sweeper.work(finish), name="sweep the outbox")
+                tasks.create_task(self.retention.work(finish), name="delete what is too old")
                 try:
                     yield
                 finally:

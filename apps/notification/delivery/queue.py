@@ -5,56 +5,18 @@ Whatever is lost on the way, and whenever the broker is away, the sweeper hands 
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from typing import Final
-from urllib.parse import urlsplit
 
-from taskiq import AsyncBroker, BrokerMessage
+from taskiq import AsyncBroker
 from taskiq.receiver import Receiver
-from taskiq_aio_pika import AioPikaBroker, Exchange
-from taskiq_aio_pika import Queue as AmqpQueue
-from taskiq_nats import NatsBroker
-from taskiq_redis import ListQueueBroker
 
+from notification.delivery.brokers import NAME, PATIENCE, ProcessBroker, ping
 from notification.logs import describe
 
 _log = logging.getLogger("notification.delivery")
 
-_NAME: Final = "notification.deliver"
-_PATIENCE: Final = 5.0
 _LONGEST_PAUSE: Final = 30.0
-
-
-class ProcessBroker(AsyncBroker):
-    """A queue in this process, for one that both asks and delivers."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.waiting: asyncio.Queue[bytes] = asyncio.Queue()
-
-    async def kick(self, message: BrokerMessage) -> None:
-        """Put a message behind the others."""
-        self.waiting.put_nowait(message.message)
-
-    async def listen(self) -> AsyncGenerator[bytes, None]:
-        """Messages, as they come."""
-        while True:
-            yield await self.waiting.get()
-
-
-def broker_at(url: str) -> AsyncBroker:
-    """The broker that BROKER_URL names; without one, a queue in this process."""
-    match urlsplit(url).scheme:
-        case "redis" | "rediss":
-            return ListQueueBroker(url, queue_name=_NAME, socket_connect_timeout=_PATIENCE)
-        case "amqp" | "amqps":
-            queue = AmqpQueue(name=_NAME, routing_key=_NAME)
-            dead = AmqpQueue(name=f"{_NAME}.dead")
-            return AioPikaBroker(url, exchange=Exchange(name=_NAME), task_queues=[queue], dead_letter_queue=dead)
-        case "nats":
-            return NatsBroker(url, subject=_NAME, queue=_NAME)
-        case _:
-            return ProcessBroker()
 
 
 class Queue:
@@ -68,7 +30,7 @@ class Queue:
             self._here.discard(notification_id)
             await deliver(notification_id)
 
-        self._task = broker.register_task(take, task_name=_NAME)
+        self._task = broker.register_task(take, task_name=NAME)
 
     @property
     def is_local(self) -> bool:
@@ -83,12 +45,23 @@ class Queue:
     async def open(self, *, working: bool) -> None:
         """Connect to the broker; a worker's connection listens too."""
         self._broker.is_worker_process = working
-        async with asyncio.timeout(2 * _PATIENCE):
+        async with asyncio.timeout(2 * PATIENCE):
             await self._broker.startup()
 
     async def close(self) -> None:
         """Disconnect."""
         await self._broker.shutdown()
+
+    async def ask(self) -> None:
+        """Return when the broker answers.
+
+        Raises:
+            ConnectionError: It does not.
+        """
+        try:
+            await ping(self._broker)
+        except Exception as error:  # brokers go away in many ways
+            raise ConnectionError("the broker does not answer") from error
 
     async def put(self, *ids: int) -> None:
         """Hand notifications over. The broker has a few seconds to take each."""
@@ -97,7 +70,7 @@ class Queue:
                 continue
             if self.is_local:
                 self._here.add(notification_id)
-            async with asyncio.timeout(_PATIENCE):
+            async with asyncio.timeout(PATIENCE):
                 await self._task.kiq(notification_id)
 
     async def work(self, concurrency: int, finish: asyncio.Event, patience: float) -> None:

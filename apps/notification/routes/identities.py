@@ -9,9 +9,16 @@ from notification.deps import (
     PasswordsDep,
     ProviderDep,
     ProviderName,
+    count_password_check,
     not_to_be_stored,
 )
-from notification.errors import IdentityNotFoundError, LastWayInError, PasswordWrongError, SnsTypeNotOfferedError
+from notification.errors import (
+    IdentityNotFoundError,
+    LastWayInError,
+    PasswordWrongError,
+    RateLimitedError,
+    SnsTypeNotOfferedError,
+)
 from notification.models import Identities
 from notification.openapi import may_raise
 from notification.schemas_social import Authorization, Identity, LinkRequest
@@ -29,8 +36,8 @@ async def read_identities(user: CurrentUser) -> list[Identity]:
 @router.post(
     "/{provider}",
     summary="Link an account",
-    dependencies=[Depends(not_to_be_stored)],
-    openapi_extra=may_raise(SnsTypeNotOfferedError, PasswordWrongError),
+    dependencies=[Depends(not_to_be_stored), Depends(count_password_check)],
+    openapi_extra=may_raise(SnsTypeNotOfferedError, PasswordWrongError, RateLimitedError),
 )
 async def link_identity(
     user: CurrentUser,

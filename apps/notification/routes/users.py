@@ -3,8 +3,15 @@
 from fastapi import APIRouter, Depends, status
 
 from activerow.errors import InvalidDataError, StaleRecordError, UniqueViolationError
-from notification.deps import CurrentUser, KnownKeysDep, PasswordsDep, TokensDep, not_to_be_stored
-from notification.errors import PasswordWrongError
+from notification.deps import (
+    CurrentUser,
+    KnownKeysDep,
+    PasswordsDep,
+    TokensDep,
+    count_password_check,
+    not_to_be_stored,
+)
+from notification.errors import PasswordWrongError, RateLimitedError
 from notification.openapi import may_raise
 from notification.schemas import PasswordChange, TokenPair, UserChange, UserMe
 from notification.use_cases.accounts import change_password, delete_account
@@ -43,8 +50,8 @@ async def delete_me(user: CurrentUser, known_keys: KnownKeysDep) -> None:
 @router.put(
     "/me/password",
     summary="Change the password",
-    dependencies=[Depends(not_to_be_stored)],
-    openapi_extra=may_raise(PasswordWrongError),
+    dependencies=[Depends(not_to_be_stored), Depends(count_password_check)],
+    openapi_extra=may_raise(PasswordWrongError, RateLimitedError),
 )
 async def change_my_password(
     user: CurrentUser, body: PasswordChange, passwords: PasswordsDep, tokens: TokensDep

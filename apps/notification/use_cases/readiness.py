@@ -1,6 +1,7 @@
 """Whether the service can do its work: what it depends on is asked, and has little time to answer."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 from types import MappingProxyType
@@ -14,6 +15,7 @@ from notification.models import Delivery, Notifications, Users
 Probe = Callable[[], Awaitable[object]]
 
 SECONDS: Final = 2.0
+KEPT: Final = 1.0
 BEHIND: Final = timedelta(minutes=5)
 
 
@@ -35,10 +37,16 @@ async def ask_queue() -> None:
 
 
 class Readiness:
-    """Asks all that the service depends on, at the same time. A probe that raises or is too slow has failed."""
+    """Asks all that the service depends on, at the same time. A probe that raises or is too slow has failed.
 
-    def __init__(self, probes: Mapping[str, Probe], seconds: float = SECONDS) -> None:
-        self._probes, self._seconds = MappingProxyType(dict(probes)), seconds
+    What was found counts for a moment, and for all who wait for it: however many ask here, the probes are asked once.
+    """
+
+    def __init__(self, probes: Mapping[str, Probe], seconds: float = SECONDS, kept: float = KEPT) -> None:
+        self._probes, self._seconds, self._kept = MappingProxyType(dict(probes)), seconds, kept
+        self._asking = asyncio.Lock()
+        self._found: dict[str, Exception | None] = {}
+        self._found_until = 0.0
 
     async def look(self) -> dict[str, bool]:
         """What was asked, and whether it answered."""
@@ -57,8 +65,12 @@ class Readiness:
         return dict.fromkeys(failures, True)
 
     async def _failures(self) -> dict[str, Exception | None]:
-        answers = await asyncio.gather(*(self._ask(probe) for probe in self._probes.values()))
-        return dict(zip(self._probes, answers, strict=True))
+        async with self._asking:
+            if time.monotonic() >= self._found_until:
+                answers = await asyncio.gather(*(self._ask(probe) for probe in self._probes.values()))
+                self._found = dict(zip(self._probes, answers, strict=True))
+                self._found_until = time.monotonic() + self._kept
+            return self._found
 
     async def _ask(self, probe: Probe) -> Exception | None:
         try:
