@@ -24,7 +24,9 @@ from tests.notification.service import (
 
 
 def _kinds(sent: list[str]) -> list[str]:
-    return [kind for kind in (statement.split()[0] for statement in sent) if kind != "BEGIN"]
+    """What a call asked of the database; meanwhile the sweeper may have looked at the outbox."""
+    ours = [statement.split()[0] for statement in sent if "notifications" not in statement]
+    return [kind for kind in ours if kind != "BEGIN"]
 
 
 async def test_a_signed_call_is_known(client_on_backend: httpx.AsyncClient) -> None:
