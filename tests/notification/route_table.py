@@ -8,8 +8,8 @@ from starlette.routing import BaseRoute, Mount, Route
 
 from notification.access import Door, door_to
 
-# Of parameters that name a kind and no record, a value.
-KINDS = {"sns_type": "email", "provider": "google"}
+# Of parameters that name a kind or a file, and no record, a value.
+KINDS = {"sns_type": "email", "provider": "google", "name": "docs.js"}
 
 
 class Endpoint(NamedTuple):
