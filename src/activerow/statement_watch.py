@@ -6,6 +6,7 @@ While nobody listens, a statement costs two calls that return at once.
 
 import logging
 import time
+import weakref
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
@@ -47,7 +48,8 @@ class _Clock:
     """The listeners of one engine."""
 
     def __init__(self, engine: Engine, slow: float | None, bases: Sequence[type]) -> None:
-        self._engine, self._slow, self._bases = engine, slow, bases
+        # Weakly: the listener is also kept by the dialect, and that by the caches of every mapper.
+        self._engine, self._slow, self._bases = weakref.ref(engine), slow, bases
 
     def start(
         self, _connection: Connection, _cursor: object, statement: str, parameters: Any, context: Any, _many: bool
@@ -77,14 +79,16 @@ class _Clock:
         slow = self._slow is not None and answer.duration >= self._slow
         if not (slow or statement_records.has_listeners() or logger.isEnabledFor(logging.DEBUG)):
             return
-        unit = unit_of(connection)
+        unit, engine = unit_of(connection), self._engine()
+        if engine is None:
+            return
         statement = Statement(
             sql=sql,
             operation=first_word(sql),
             model=self._model(context, sql, unit),
             site=statement_site(),
             route=unit.route if unit is not None else None,
-            engine=self._engine,
+            engine=engine,
             **answer._asdict(),
         )
         logger.log(logging.WARNING if slow else logging.DEBUG, "%s%s", "slow: " if slow else "", statement)
