@@ -1,15 +1,31 @@
 """Fixtures: a service on a SQLite file of its own, and one on each backend."""
 
+import functools
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import httpx
 import pytest
+from pwdlib.hashers.argon2 import Argon2Hasher
 
+from notification import passwords
 from notification.schema import MIGRATIONS, configure
 from notification.settings import Settings
 from tests.notification.mailbox import Mailbox, mail_server
 from tests.notification.service import ADA, Key, registered, serving, settings_for
+
+
+@pytest.fixture(autouse=True)
+def quick_hashes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The least that argon2 can do, in this process: it is not what is tested, but for tests with `full_hashes`."""
+    if request.node.get_closest_marker("full_hashes"):
+        return
+    least = functools.partial(Argon2Hasher, time_cost=1, memory_cost=8, parallelism=1)
+    monkeypatch.setattr(passwords, "Argon2Hasher", least)
+    monkeypatch.setattr(passwords, "DECOY", _DECOY)
+
+
+_DECOY = Argon2Hasher(time_cost=1, memory_cost=8, parallelism=1).hash("a password that nobody has")
 
 
 @pytest.fixture

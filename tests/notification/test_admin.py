@@ -384,30 +384,29 @@ async def test_nothing_is_written_or_carried_away(client: httpx.AsyncClient, pat
     assert (await Users.get(grace.id)).name is None
 
 
-@pytest.mark.parametrize(
-    ("path", "status"),
-    [
-        ("users/detail?pk=abc", 404),
-        ("users/detail?pk=99999999999999999999", 404),
-        ("users/detail", 404),
-        ("users/list?q=%00", 200),
-        ("users/list?page=x&page_size=-1&sort=pw__asc&sort=x", 400),
-        ("users/list?page=99999999999999999999", 400),
-        ("users/list?filter=%7B", 400),
-        ("users/list?filter=pw__startswith=x", 400),
-        ("users/list?filter=status__eq=nonsense", 200),
-        ("users/list?filter=created_at__after=0001-01-01T00:00%2B23:59", 400),
-        ("nothing/list", 404),
-    ],
-)
-async def test_odd_requests_get_clean_answers(client_on_backend: httpx.AsyncClient, path: str, status: int) -> None:
+ODD = {
+    "users/detail?pk=abc": 404,
+    "users/detail?pk=99999999999999999999": 404,
+    "users/detail": 404,
+    "users/list?q=%00": 200,
+    "users/list?page=x&page_size=-1&sort=pw__asc&sort=x": 400,
+    "users/list?page=99999999999999999999": 400,
+    "users/list?filter=%7B": 400,
+    "users/list?filter=pw__startswith=x": 400,
+    "users/list?filter=status__eq=nonsense": 200,
+    "users/list?filter=created_at__after=0001-01-01T00:00%2B23:59": 400,
+    "nothing/list": 404,
+}
+
+
+async def test_odd_requests_get_clean_answers(client_on_backend: httpx.AsyncClient) -> None:
     """What somebody typed is never the service's fault."""
     await _admin(client_on_backend)
 
-    answer = await client_on_backend.get(f"/admin/{path}")
+    answers = {path: await client_on_backend.get(f"/admin/{path}") for path in ODD}
 
-    assert answer.status_code == status
-    assert "<html" in answer.text
+    assert {path: answer.status_code for path, answer in answers.items()} == ODD
+    assert all("<html" in answer.text for answer in answers.values())
 
 
 async def test_a_number_beyond_all_numbers_gets_a_clean_answer(client_on_backend: httpx.AsyncClient) -> None:

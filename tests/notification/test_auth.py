@@ -34,7 +34,7 @@ async def test_logging_in_answers_200_with_a_bearer_token(client: httpx.AsyncCli
 
 
 async def test_the_password_is_stored_as_an_argon2_hash(client: httpx.AsyncClient, ada: dict[str, str]) -> None:
-    """The row of a new user holds no password."""
+    """The row of a new user holds no password; how costly the hash is, `test_passwords` says."""
     user = await Users.get(email="ada@example.com")
 
     assert user.pw is not None

@@ -8,6 +8,8 @@ from pwdlib.hashers.argon2 import Argon2Hasher
 
 from notification.passwords import DECOY, Passwords
 
+pytestmark = pytest.mark.full_hashes
+
 
 @pytest.fixture(scope="module")
 def passwords() -> Passwords:

@@ -8,9 +8,12 @@ import time
 from statistics import median
 
 import httpx
+import pytest
 
 from notification.models import Users, UserStatus
 from tests.notification.service import ADA, registered
+
+pytestmark = pytest.mark.full_hashes
 
 LOGIN = "/api/v1/auth/login/email"
 SAMPLES = 5

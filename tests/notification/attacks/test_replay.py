@@ -39,6 +39,7 @@ async def test_of_ten_replays_at_once_one_is_accepted(client_on_backend: httpx.A
     assert sorted(answer.status_code for answer in answers) == [200] + [401] * 9
 
 
+@pytest.mark.backends("sqlite", "asyncpg", "asyncmy")
 async def test_of_twenty_replays_over_two_processes_one_is_accepted(database_url: str, tmp_path: Path) -> None:
     """Two servers that share a database and a Redis: whichever gets it first."""
     with redis_server(tmp_path) as (url, _):
