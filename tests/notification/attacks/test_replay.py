@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
+import pytest
 
 from notification.delivery.retention import Retention
 from notification.models import UsedSignatures
