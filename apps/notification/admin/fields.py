@@ -13,9 +13,10 @@ from notification.admin.filters import After, Before, OwnedBy
 
 @dataclass
 class MomentField(DateTimeField):
-    """A moment, in UTC and saying so, wherever the browser is."""
+    """A moment, in UTC wherever the browser is; its label says so."""
 
     def __post_init__(self) -> None:
+        self.label = f"{self.label} (UTC)"
         self.filters = [After, Before]
         super().__post_init__()
 
@@ -23,7 +24,7 @@ class MomentField(DateTimeField):
     async def serialize_value(self, request: Request, value: datetime) -> str:
         """To the minute in lists, to the second for a single row."""
         seconds = "" if request.state.action == RequestAction.LIST else ":%S"
-        return value.astimezone(UTC).strftime(f"%Y-%m-%d %H:%M{seconds} UTC")
+        return value.astimezone(UTC).strftime(f"%Y-%m-%d %H:%M{seconds}")
 
 
 @dataclass
