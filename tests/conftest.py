@@ -1,6 +1,7 @@
 """What every test can use; the databases come from `tests/backends`, the browser from `chromium.py`."""
 
 import gc
+import itertools
 import logging
 from collections.abc import Iterator
 
@@ -11,10 +12,20 @@ pytest_plugins = ["tests.backends.plugin", "tests.backends.active", "tests.chrom
 _STRAY = ("was destroyed but it is pending", "exception was never retrieved", "non-checked-in connection")
 
 
+_tests = itertools.count(1)
+
+
 def pytest_collection_finish() -> None:
     """Take what was collected out of the sight of the garbage collector: it stays, and is half a million objects."""
     gc.collect()
     gc.freeze()
+
+
+def pytest_runtest_logfinish() -> None:
+    """Do the same with what lasts of the tests: mappers keep what they compiled, for the dialect of every engine."""
+    if next(_tests) % 200 == 0:
+        gc.collect()
+        gc.freeze()
 
 
 class _Strays(logging.Handler):
