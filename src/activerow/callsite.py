@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import importlib
 import inspect
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
@@ -13,10 +14,10 @@ import sqlalchemy
 
 _greenlets: Any = importlib.import_module("greenlet")  # it comes with sqlalchemy[asyncio], and has no types
 
-_PACKAGE: Final = str(Path(__file__).parent)
+_PACKAGE: Final = f"{Path(__file__).parent}{os.sep}"  # a program's own `activerow_tools` is not passed through
 _PASSED_THROUGH: Final = (_PACKAGE, contextlib.__file__)
-_SQLALCHEMY: Final = (str(Path(sqlalchemy.__file__).parent), "<sqlalchemy generated")
-_ASYNCIO: Final = str(Path(asyncio.__file__).parent)
+_SQLALCHEMY: Final = (f"{Path(sqlalchemy.__file__).parent}{os.sep}", "<sqlalchemy generated")
+_ASYNCIO: Final = f"{Path(asyncio.__file__).parent}{os.sep}"
 
 
 class CallSite(NamedTuple):

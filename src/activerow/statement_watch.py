@@ -54,7 +54,7 @@ class _Clock:
     def start(
         self, _connection: Connection, _cursor: object, statement: str, parameters: Any, context: Any, _many: bool
     ) -> tuple[str, Any]:
-        if self._slow is not None or statement_records.has_listeners() or logger.isEnabledFor(logging.DEBUG):
+        if self._slow is not None or _is_heard():
             setattr(context, _STARTED, time.perf_counter())
         return statement, parameters
 
@@ -77,7 +77,7 @@ class _Clock:
 
     def _report(self, connection: Connection, context: Any, sql: str, answer: _Answer) -> None:
         slow = self._slow is not None and answer.duration >= self._slow
-        if not (slow or statement_records.has_listeners() or logger.isEnabledFor(logging.DEBUG)):
+        if not (slow or _is_heard()):
             return
         unit, engine = unit_of(connection), self._engine()
         if engine is None:
@@ -107,6 +107,10 @@ class _Clock:
             return None
         registries = [known for base in self._bases if isinstance(known := getattr(base, "registry", None), registry)]
         return model_for_table(table, near=unit.near if unit is not None else None, among=registries)
+
+
+def _is_heard() -> bool:
+    return statement_records.has_listeners() or logger.isEnabledFor(logging.DEBUG)
 
 
 def _rows(cursor: Any) -> int | None:

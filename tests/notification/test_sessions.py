@@ -87,15 +87,13 @@ async def test_of_two_refreshes_at_once_one_wins(client_on_backend: httpx.AsyncC
 
 
 async def test_a_refresh_token_expires(client: httpx.AsyncClient) -> None:
-    """A day too late is too late; the next log-in throws the expired ones of the user away."""
+    """A day too late is too late."""
     token = await _session(client)
     await RefreshTokens.query().update(expires_at=datetime.now(UTC) - timedelta(days=1), all_rows=True)
 
     answer = await _refresh(client, token)
-    await _session(client)
 
     assert (answer.status_code, answer.json()["type"]) == (401, "refresh_token_expired")
-    assert await RefreshTokens.query().count() == 1
 
 
 async def test_a_blocked_user_stays_out(client: httpx.AsyncClient) -> None:

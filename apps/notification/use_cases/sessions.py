@@ -33,14 +33,12 @@ async def lock_active(user_id: int) -> Users:
 
 async def open_session(user: Users, tokens: Tokens, family: str | None = None) -> TokenPair:
     """The next tokens of a family, by default of a new one. Called in a transaction that holds the user's lock."""
-    now, refresh_token = datetime.now(UTC), new_refresh_token()
-    if family is None:
-        await RefreshTokens.filter_by(user_id=user.id, expires_at__lt=now).delete()
+    refresh_token = new_refresh_token()
     await RefreshTokens.create(
         user_id=user.id,
         family=family or str(uuid4()),
         digest=digest_of(refresh_token),
-        expires_at=now + tokens.refresh_lifetime,
+        expires_at=datetime.now(UTC) + tokens.refresh_lifetime,
     )
     return TokenPair(
         **tokens.issue(user.id).model_dump(),

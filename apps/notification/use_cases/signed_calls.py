@@ -9,10 +9,10 @@ from typing import Final
 
 from sqlalchemy.orm import joinedload
 
-from activerow.errors import DatabaseError, UniqueViolationError
+from activerow.errors import UniqueViolationError
 from notification.errors import SignatureInvalidError, SignatureUsedError
 from notification.known_keys import KnownKey, KnownKeys
-from notification.logs import log_database_error, log_unreadable_secret
+from notification.logs import log_unreadable_secret
 from notification.models import ApiKeys, KeyStatus, UsedSignatures, UserStatus
 from notification.networks import Address, contains, network_of
 from notification.signatures import WINDOW_SECONDS, Claim
@@ -21,7 +21,6 @@ from notification.vault import Vault, VaultError
 _ACCESS_KEY: Final = re.compile(r"[\w-]{1,64}", re.ASCII)
 # Longer than a signature is valid, because the clocks of several servers differ.
 _KEPT: Final = timedelta(seconds=2 * WINDOW_SECONDS)
-_SWEEP_SECONDS: Final = 60
 
 
 class SignedCalls:
@@ -31,7 +30,6 @@ class SignedCalls:
         self._vault, self._known = vault, known
         # Stands in for keys that do not exist, so that they take as much work as those that do.
         self._nobody = KnownKey(0, 0, "", None, "", False, (), vault.seal(secrets.token_urlsafe(32), ""))
-        self._sweep_at = 0.0
 
     async def verify(self, claim: Claim, address: Address | None) -> KnownKey:
         """The key that signed the call.
@@ -60,7 +58,6 @@ class SignedCalls:
             await UsedSignatures.create(digest=sha256(claim.signature).hexdigest(), expires_at=expires_at)
         except UniqueViolationError as error:
             raise SignatureUsedError from error
-        await self._sweep()
 
     async def _find(self, access_key: str) -> KnownKey | None:
         return await self._known.get(access_key, _look) if _ACCESS_KEY.fullmatch(access_key) else None
@@ -72,17 +69,6 @@ class SignedCalls:
             if known.usable:
                 log_unreadable_secret(known.id)
             return secrets.token_urlsafe(32)
-
-    async def _sweep(self) -> None:
-        """Now and then, delete the signatures that are too old anyway."""
-        if time.monotonic() < self._sweep_at:
-            return
-        self._sweep_at = time.monotonic() + _SWEEP_SECONDS
-        try:
-            await UsedSignatures.where(UsedSignatures.expires_at < datetime.now(UTC)).delete()
-        except DatabaseError as error:
-            # No reason to refuse the call: another process may be sweeping, and what is left now goes next time.
-            log_database_error(error, status=None)
 
 
 async def _look(access_key: str) -> KnownKey | None:

@@ -3,7 +3,6 @@
 import asyncio
 import gzip
 import json
-import time
 from collections.abc import AsyncIterator
 
 import httpx
@@ -138,12 +137,10 @@ async def test_a_compressed_body_is_not_unpacked(client: httpx.AsyncClient) -> N
     bomb = gzip.compress(b'{"email": "' + b"0" * 50_000_000 + b'"}')
     headers = {"content-type": "application/json", "content-encoding": "gzip"}
 
-    began = time.perf_counter()
     answer = await client.post(LOGIN, content=bomb, headers=headers)
 
     assert len(bomb) < 100_000
     assert answer.status_code == 400
-    assert time.perf_counter() - began < 5
 
 
 async def test_odd_numbers_are_no_values(client: httpx.AsyncClient, ada: dict[str, str]) -> None:

@@ -20,26 +20,34 @@ LOGIN = "/api/v1/auth/login/email"
 
 
 @pytest.mark.parametrize(
-    "text",
+    ("start", "part"),
     [
-        "A" * 60_000,
-        "eyJ" * 20_000,
-        "-eyJ" * 15_000,
-        "eyJa.eyJ" * 7_500,
-        "." * 60_000,
-        "a@" * 30_000,
-        "x@" + "a" * 60_000,
-        "x@" + "a." * 30_000,
-        "-refresh_" * 7_000,
+        ("", "A"),
+        ("", "eyJ"),
+        ("", "-eyJ"),
+        ("", "eyJa.eyJ"),
+        ("", "."),
+        ("", "a@"),
+        ("x@", "a"),
+        ("x@", "a."),
+        ("", "-refresh_"),
     ],
-    ids=range(9),
 )
-def test_masking_takes_as_long_as_the_text_is(text: str) -> None:
-    """Not as long as its square: the whole process waits meanwhile. Ten seconds it was for the first of these."""
-    began = time.perf_counter()
-    mask(text)
+def test_masking_takes_as_long_as_the_text_is(start: str, part: str) -> None:
+    """Not as long as its square: the whole process waits meanwhile. Ten seconds it was for sixty thousand letters."""
 
-    assert time.perf_counter() - began < 1
+    def work(letters: int) -> float:
+        return min(_processor_seconds(start + part * (letters // len(part))) for _ in range(3))
+
+    # Sixteen times the text: 16 times the work, or 256 times.
+    assert work(32_000) < 64 * work(2_000)
+
+
+def _processor_seconds(text: str) -> float:
+    """What masking it costs; what else the machine does is not in it."""
+    began = time.thread_time()
+    mask(text)
+    return time.thread_time() - began
 
 
 async def test_a_long_method_is_cut(settings: Settings) -> None:
@@ -107,16 +115,19 @@ async def test_no_text_takes_long_to_be_refused(client: httpx.AsyncClient, ada: 
     """Neither an e-mail, nor a phone number, nor a network."""
     path = f"{ME}/apikeys/1/whitelists"
     for email in EMAILS:
-        assert await _seconds(client.post(LOGIN, json={"email": email, "pw": "x"})) < 2
+        assert await _work(client.post(LOGIN, json={"email": email, "pw": "x"})) < _MUCH
     for number in NUMBERS:
-        assert await _seconds(client.patch(ME, json={"phone_number": number}, headers=ada)) < 2
-        assert await _seconds(client.post(path, json={"ip_addr": number}, headers=ada)) < 2
+        assert await _work(client.patch(ME, json={"phone_number": number}, headers=ada)) < _MUCH
+        assert await _work(client.post(path, json={"ip_addr": number}, headers=ada)) < _MUCH
 
 
-async def _seconds(asked: Awaitable[httpx.Response]) -> float:
-    began = time.perf_counter()
+_MUCH = 2.0  # seconds of the processor: a few milliseconds are usual, and what backtracks takes minutes
+
+
+async def _work(asked: Awaitable[httpx.Response]) -> float:
+    began = time.thread_time()
     assert (await asked).status_code == 422
-    return time.perf_counter() - began
+    return time.thread_time() - began
 
 
 async def test_no_header_takes_long_to_read(settings: Settings) -> None:
@@ -125,10 +136,10 @@ async def test_no_header_takes_long_to_read(settings: Settings) -> None:
     async with running(app):
         for header in (b"forwarded", b"x-forwarded-for", b"accept", b"x-request-id", b"authorization", b"cookie"):
             for value in (b"for=" * 15_000, b"; " * 30_000, b"," * 60_000, b'"' * 60_000, b" " * 60_000):
-                began = time.perf_counter()
+                began = time.thread_time()
                 sent = await raw(app, "/", [(header, value)])
                 assert sent[0]["status"] == 200
-                assert time.perf_counter() - began < 2
+                assert time.thread_time() - began < _MUCH
 
 
 async def test_a_page_has_a_size(client: httpx.AsyncClient, ada: dict[str, str]) -> None:
