@@ -56,7 +56,7 @@ pytest: $(VENV)/dev.stamp
 	$(VENV_PYTHON) -m pytest $(TEST_OPTIONS)
 
 docs: $(VENV)/dev.stamp ## run the examples and check the links of README and docs
-	$(VENV_PYTHON) -m pytest -q tests/test_examples.py tests/test_docs.py
+	$(VENV_PYTHON) -m pytest -q tests/project/test_examples.py tests/project/test_docs.py
 
 bench: $(VENV)/dev.stamp ## measure beside hand-written SQLAlchemy
 	$(VENV_PYTHON) -m benchmarks

@@ -1,4 +1,4 @@
-"""What every test can use; the databases come from `tests/backends`, the browser from `chromium.py`."""
+"""What every test can use; the databases come from `tests/tools/backends`, the browser from `chromium.py`."""
 
 import gc
 import itertools
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-pytest_plugins = ["tests.backends.plugin", "tests.backends.active", "tests.chromium"]
+pytest_plugins = ["tests.tools.backends.plugin", "tests.tools.backends.active", "tests.tools.chromium"]
 
 _STRAY = ("was destroyed but it is pending", "exception was never retrieved", "non-checked-in connection")
 

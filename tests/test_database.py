@@ -16,9 +16,9 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from activerow import ActiveRecord, Database
 from activerow.errors import NotBoundError, UnavailableError, UsageError
-from tests.backends.active import MakeDatabase
-from tests.backends.backend import Backend
-from tests.bookshop import Author, Base
+from tests.models.bookshop import Author, Base
+from tests.tools.backends.active import MakeDatabase
+from tests.tools.backends.backend import Backend
 
 
 class LocalBase(ActiveRecord, DeclarativeBase):

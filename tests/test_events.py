@@ -12,9 +12,9 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from activerow import ActiveRecord, Database, events
 from activerow.errors import UniqueViolationError, UsageError
 from activerow.mixins import AutoTableName
-from tests.backends.active import MakeDatabase
-from tests.backends.plugin import OtherConnection
-from tests.units import held
+from tests.models.units import held
+from tests.tools.backends.active import MakeDatabase
+from tests.tools.backends.plugin import OtherConnection
 
 
 class Base(ActiveRecord, AutoTableName, DeclarativeBase):

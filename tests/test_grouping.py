@@ -12,10 +12,10 @@ from sqlalchemy.orm import with_loader_criteria
 from activerow import Database, Q
 from activerow.aggregates import Avg, Count, Max, Min, Sum
 from activerow.errors import UnknownFieldError, UnknownLookupError, UsageError
-from tests.backends.active import MakeDatabase
-from tests.blog import Base, Comment, Post, Seat, Status, Ticket, User, post_tags
-from tests.bookshop import Page
-from tests.counting import statements
+from tests.models.blog import Base, Comment, Post, Seat, Status, Ticket, User, post_tags
+from tests.models.bookshop import Page
+from tests.tools.backends.active import MakeDatabase
+from tests.tools.counting import statements
 
 
 @pytest.fixture

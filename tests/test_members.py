@@ -8,10 +8,10 @@ from sqlalchemy import inspect
 from activerow import Database, Q
 from activerow.errors import NotLoadedError, UsageError
 from activerow.members import Without
-from tests.backends.active import MakeDatabase
-from tests.backends.plugin import OtherConnection
-from tests.bookshop import Author, Base, Book, Folder, Tag, book_tags, undone
-from tests.counting import statements
+from tests.models.bookshop import Author, Base, Book, Folder, Tag, book_tags, undone
+from tests.tools.backends.active import MakeDatabase
+from tests.tools.backends.plugin import OtherConnection
+from tests.tools.counting import statements
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from activerow import Database
 from activerow.errors import InvalidDataError, UnknownLookupError, UsageError
 from activerow.periods import between_days, day, month, year
-from tests.backends.active import MakeDatabase
-from tests.blog import Base, User
+from tests.models.blog import Base, User
+from tests.tools.backends.active import MakeDatabase
 
 SEOUL = ZoneInfo("Asia/Seoul")
 

@@ -22,11 +22,11 @@ from activerow.errors import (
     UnknownFieldError,
     UsageError,
 )
-from activerow.query import Query
-from tests.backends.active import MakeDatabase
-from tests.backends.plugin import OtherConnection
-from tests.blog import Base, Comment, Post, Seat, Tag, User
-from tests.counting import statements
+from activerow.query.query import Query
+from tests.models.blog import Base, Comment, Post, Seat, Tag, User
+from tests.tools.backends.active import MakeDatabase
+from tests.tools.backends.plugin import OtherConnection
+from tests.tools.counting import statements
 
 
 @pytest.fixture

@@ -8,13 +8,13 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from activerow import ActiveRecord, Database
 from activerow.errors import RecordNotFoundError, UniqueViolationError, UsageError
-from activerow.query import Query
+from activerow.query.query import Query
 from activerow.store import Store
-from tests.backends.active import MakeDatabase
-from tests.backends.plugin import OtherConnection
-from tests.library import Base as LibraryBase
-from tests.library import Tag
-from tests.web import Base, User, client_of, emails, make_app
+from tests.models.library import Base as LibraryBase
+from tests.models.library import Tag
+from tests.models.web import Base, User, client_of, emails, make_app
+from tests.tools.backends.active import MakeDatabase
+from tests.tools.backends.plugin import OtherConnection
 
 M = TypeVar("M", bound=ActiveRecord)
 

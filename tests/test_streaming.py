@@ -24,14 +24,14 @@ from activerow.errors import (
     UniqueViolationError,
     UsageError,
 )
-from activerow.streaming import Stream
-from tests import streamed_rows
-from tests.backends.active import MakeDatabase
-from tests.backends.backend import Backend
-from tests.backends.plugin import OtherConnection
-from tests.blog import Base, Post, User
-from tests.counting import statements
-from tests.units import Cancelled, cut_off, held
+from activerow.query.results.stream import Stream
+from tests.models.blog import Base, Post, User
+from tests.models.units import Cancelled, cut_off, held
+from tests.tools import streamed_rows
+from tests.tools.backends.active import MakeDatabase
+from tests.tools.backends.backend import Backend
+from tests.tools.backends.plugin import OtherConnection
+from tests.tools.counting import statements
 
 COUNT = 7
 
@@ -534,7 +534,13 @@ async def test_a_stream_may_outlive_its_loop(backend: Backend, db: Database) -> 
 async def growth(db: Database, case: str, count: int) -> float:
     """By how many MB the peak of a process grows that reads `count` rows."""
     assert db.url is not None
-    command = (sys.executable, "-m", "tests.streamed_rows", db.url.render_as_string(hide_password=False), str(count))
+    command = (
+        sys.executable,
+        "-m",
+        "tests.tools.streamed_rows",
+        db.url.render_as_string(hide_password=False),
+        str(count),
+    )
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     process = await asyncio.create_subprocess_exec(*command, case, stdout=subprocess.PIPE, env=environment)
     answer, _ = await process.communicate()

@@ -13,11 +13,11 @@ from sqlalchemy.dialects import sqlite
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+from activerow.database.failures.translation import translating
 from activerow.errors import InvalidDataError
-from activerow.translate import translating
 from activerow.types import UTCDateTime, utcnow
-from tests.backends.backend import Backend
-from tests.plain import plain_engine
+from tests.tools.backends.backend import Backend
+from tests.tools.plain import plain_engine
 
 SEOUL = ZoneInfo("Asia/Seoul")
 MOMENT = datetime(2026, 11, 21, 21, 9, 0, 123456, tzinfo=UTC)

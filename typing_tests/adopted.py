@@ -7,7 +7,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, MappedAsDataclass, mapped_co
 from sqlmodel import Field, SQLModel
 
 from activerow import ActiveRecord
-from activerow.query import Query
+from activerow.query.query import Query
 
 
 class Theirs(DeclarativeBase):

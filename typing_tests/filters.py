@@ -6,7 +6,7 @@ from fastapi import Depends
 
 from activerow.fastapi import Chosen, filters
 from activerow.paging import CursorPage, Page
-from activerow.query import Query
+from activerow.query.query import Query
 from typing_tests.model import User
 
 ChosenUsers = Annotated[Chosen[User], Depends(filters(User, fields=["email"]))]

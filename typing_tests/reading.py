@@ -2,8 +2,8 @@
 
 from typing import assert_type
 
-from activerow.query import Query
-from activerow.streaming import Stream
+from activerow.query.query import Query
+from activerow.query.results.stream import Stream
 from typing_tests.model import User
 
 

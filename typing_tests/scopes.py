@@ -6,7 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
 from activerow import Q
-from activerow.query import Query
+from activerow.query.query import Query
 from typing_tests.model import Base, User
 
 

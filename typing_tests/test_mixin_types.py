@@ -8,7 +8,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from activerow import ActiveRecord
 from activerow.mixins import AutoTableName, Owned, Owner, SoftDelete
-from activerow.query import Query
+from activerow.query.query import Query
 from activerow.store import Store
 
 

@@ -6,7 +6,7 @@ from pydantic import BaseModel
 from sqlalchemy import func
 
 from activerow.aggregates import Count, Max
-from activerow.grouping import Groups
+from activerow.query.results.groups import Groups
 from typing_tests.model import User
 
 

@@ -10,7 +10,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 from activerow import ActiveRecord, Q
 from activerow.paging import CursorPage, Page
-from activerow.query import Query
+from activerow.query.query import Query
 
 
 class Base(ActiveRecord, DeclarativeBase):

@@ -1,7 +1,7 @@
 """Active Record for async SQLAlchemy: models, task-safe units of work, typed queries and precise errors."""
 
 from activerow.database import Database
-from activerow.lookups import Q
-from activerow.record import ActiveRecord
+from activerow.model.record import ActiveRecord
+from activerow.q import Q
 
 __all__ = ["ActiveRecord", "Database", "Q"]

@@ -23,10 +23,10 @@ def measure(statement: events.Statement) -> None:
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
-from activerow import lifecycle, statement_records, watching
+from activerow.database.engine import Statement, statements
+from activerow.database.flush import mapper_events
 from activerow.errors import UsageError
-from activerow.lifecycle import Change
-from activerow.statement_records import Statement
+from activerow.mapping import Change, hooks
 
 __all__ = [
     "MOMENTS",
@@ -49,7 +49,7 @@ __all__ = [
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-MOMENTS: Final = (*lifecycle.MOMENTS, lifecycle.COMMITTED)
+MOMENTS: Final = (*hooks.MOMENTS, hooks.COMMITTED)
 """What can be subscribed: the names of the life-cycle hooks, and `committed`."""
 
 
@@ -63,8 +63,8 @@ def listen(model: type, moment: str, function: Callable[..., object]) -> None:
         UsageError: There is no such moment, or the function cannot be called like this.
     """
     _check(moment)
-    lifecycle.subscribe(model, moment, function)
-    watching.watch_subclasses(model)
+    hooks.subscribe(model, moment, function)
+    mapper_events.watch_subclasses(model)
 
 
 def unlisten(model: type, moment: str, function: Callable[..., object]) -> None:
@@ -74,7 +74,7 @@ def unlisten(model: type, moment: str, function: Callable[..., object]) -> None:
         UsageError: There is no such moment, or the function was not subscribed to it.
     """
     _check(moment)
-    if not lifecycle.unsubscribe(model, moment, function):
+    if not hooks.unsubscribe(model, moment, function):
         raise UsageError(f"{function!r} does not listen to {moment} of {model.__name__}")
 
 
@@ -129,7 +129,7 @@ def committed(*models: type) -> Callable[[Callable[[list[Change]], Any]], Callab
     It runs where `db.on_commit` does: after the unit ended and its connection went back, outside any unit. What a
     savepoint has undone is not told. An error in it is logged; nobody else is hindered.
     """
-    return _decorator(lifecycle.COMMITTED, models)
+    return _decorator(hooks.COMMITTED, models)
 
 
 def _decorator(moment: str, models: tuple[type, ...]) -> Callable[[F], F]:
@@ -153,7 +153,7 @@ def on_statement(function: S) -> S:
     Raises:
         UsageError: It is async.
     """
-    statement_records.subscribe(function)
+    statements.subscribe(function)
     return function
 
 
@@ -163,5 +163,5 @@ def ignore_statements(function: Callable[[Statement], object]) -> None:
     Raises:
         UsageError: It was not subscribed.
     """
-    if not statement_records.unsubscribe(function):
+    if not statements.unsubscribe(function):
         raise UsageError(f"{function!r} does not listen to statements")

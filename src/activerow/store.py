@@ -9,11 +9,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import QueryableAttribute
 
 from activerow.errors import UsageError
-from activerow.lookups import Q
 from activerow.mixins import SoftDelete
+from activerow.model.record import ActiveRecord
+from activerow.model.rows import Values
+from activerow.q import Q
 from activerow.query import Query
-from activerow.record import ActiveRecord
-from activerow.values import Values
 
 M = TypeVar("M", bound=ActiveRecord)
 

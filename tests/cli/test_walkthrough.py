@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import make_url
 
-from tests.backends.backend import Backend
 from tests.cli.shell import shell
 from tests.migrations.processes import Ended
+from tests.tools.backends.backend import Backend
 
 ON_SERVERS = pytest.mark.backends("sqlite", "asyncpg", "asyncmy")
 

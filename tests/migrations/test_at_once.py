@@ -7,10 +7,10 @@ import pytest
 from activerow.migrations import MigrationLockError, Migrations
 from activerow.migrations.folder import create_folder
 from activerow.migrations.locking import locked
-from tests.backends.active import MakeDatabase
 from tests.migrations.processes import run_python
 from tests.migrations.projects import first_release
 from tests.migrations.test_migrations import TABLES, tables_of
+from tests.tools.backends.active import MakeDatabase
 
 
 @pytest.mark.backends("sqlite", "asyncpg", "asyncmy")

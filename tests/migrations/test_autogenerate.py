@@ -12,9 +12,9 @@ from activerow import Database
 from activerow.errors import UniqueViolationError
 from activerow.migrations import Migrations, walk
 from activerow.migrations.folder import create_folder
-from tests import library
-from tests.backends.active import MakeDatabase
 from tests.migrations.scenarios import base_with, columns, enum_values, every_type, rules, schemas
+from tests.models import library
+from tests.tools.backends.active import MakeDatabase
 
 pytestmark = pytest.mark.backends("sqlite", "asyncpg", "asyncmy")
 

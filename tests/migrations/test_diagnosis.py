@@ -8,9 +8,9 @@ from sqlalchemy import Column, ForeignKey, Integer, MetaData, Table, text
 from activerow import Database
 from activerow.migrations import Migrations, diagnose
 from activerow.migrations.folder import create_folder
-from tests.backends.active import MakeDatabase
 from tests.migrations.projects import first_release, second_release
 from tests.migrations.scenarios import base_with
+from tests.tools.backends.active import MakeDatabase
 
 pytestmark = pytest.mark.backends("sqlite", "asyncpg", "asyncmy")
 

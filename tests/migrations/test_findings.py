@@ -10,9 +10,9 @@ from sqlalchemy import text
 from activerow import Database
 from activerow.migrations import Migrations, Written
 from activerow.migrations.folder import create_folder
-from tests.backends.active import MakeDatabase
-from tests.backends.backend import Backend
 from tests.migrations.scenarios import base_with, dangers
+from tests.tools.backends.active import MakeDatabase
+from tests.tools.backends.backend import Backend
 
 pytestmark = pytest.mark.backends("sqlite", "asyncpg", "asyncmy")
 

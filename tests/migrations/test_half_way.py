@@ -10,11 +10,11 @@ from activerow import Database
 from activerow.errors import DatabaseError
 from activerow.migrations import Migrations, UnfinishedMigrationError, diagnose
 from activerow.migrations.folder import create_folder
-from tests.backends.active import MakeDatabase
-from tests.backends.backend import Backend
 from tests.migrations.processes import run_python
 from tests.migrations.projects import no_models
 from tests.migrations.test_migrations import tables_of
+from tests.tools.backends.active import MakeDatabase
+from tests.tools.backends.backend import Backend
 
 pytestmark = pytest.mark.backends("sqlite", "asyncpg", "asyncmy")
 

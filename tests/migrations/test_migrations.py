@@ -16,9 +16,9 @@ from activerow.migrations import (
     walk,
 )
 from activerow.migrations.folder import create_folder
-from tests.backends.active import MakeDatabase
-from tests.backends.backend import Backend
 from tests.migrations.projects import first_release, no_models, second_release
+from tests.tools.backends.active import MakeDatabase
+from tests.tools.backends.backend import Backend
 
 TABLES = {"users", "posts"}
 

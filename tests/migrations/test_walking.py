@@ -8,8 +8,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from activerow.migrations import MigrationError, Migrations, walk
 from activerow.migrations.folder import create_folder
-from tests.backends.active import MakeDatabase
 from tests.migrations.scenarios import base_with
+from tests.tools.backends.active import MakeDatabase
 
 pytestmark = pytest.mark.backends("sqlite", "asyncpg", "asyncmy")
 

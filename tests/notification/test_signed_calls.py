@@ -7,7 +7,6 @@ from pydantic import SecretStr
 from notification.app import create_app
 from notification.models import ApiKeys, UsedSignatures, Users, UserStatus, db
 from notification.settings import Settings
-from tests.counting import statements
 from tests.notification.service import (
     ADA,
     KEYS,
@@ -19,6 +18,7 @@ from tests.notification.service import (
     running,
     serving,
 )
+from tests.tools.counting import statements
 
 
 def _kinds(sent: list[str]) -> list[str]:

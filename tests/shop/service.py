@@ -11,7 +11,7 @@ from pydantic_settings import SettingsConfigDict
 from shop.app import create_app
 from shop.models import db
 from shop.settings import Settings
-from tests import counting
+from tests.tools import counting
 
 API = "/api/v1"
 

@@ -4,9 +4,9 @@ import pytest
 
 from activerow import Database
 from activerow.testing import emptied
-from tests.backends.active import MakeDatabase
-from tests.backends.plugin import OtherConnection
-from tests.units import Base, Post, User, emails
+from tests.models.units import Base, Post, User, emails
+from tests.tools.backends.active import MakeDatabase
+from tests.tools.backends.plugin import OtherConnection
 
 
 @pytest.fixture

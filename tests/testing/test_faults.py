@@ -22,9 +22,9 @@ from activerow.errors import (
     UsageError,
 )
 from activerow.testing import failing, failing_commit, rolled_back, slow
-from tests.backends.active import MakeDatabase
-from tests.backends.backend import Backend
-from tests.units import Base, Post, User, held
+from tests.models.units import Base, Post, User, held
+from tests.tools.backends.active import MakeDatabase
+from tests.tools.backends.backend import Backend
 
 
 @asynccontextmanager

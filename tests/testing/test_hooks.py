@@ -3,10 +3,10 @@
 import pytest
 
 from activerow import Database, events
-from activerow.lifecycle import Change
+from activerow.mapping.hooks import Change
 from activerow.testing import captured_on_commit, rolled_back
-from tests.backends.active import MakeDatabase
-from tests.units import Base, User
+from tests.models.units import Base, User
+from tests.tools.backends.active import MakeDatabase
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from activerow.testing.plugin import database_named
-from tests.pages import PROJECT
+from tests.tools.pages import PROJECT
 
 SHOP = """
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -124,7 +124,8 @@ def test_the_fixtures_are_overridden(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "answer"), [("", "which Database"), ("tests.units:User", "tests.units:User is no activerow.Database")]
+    ("name", "answer"),
+    [("", "which Database"), ("tests.models.units:User", "tests.models.units:User is no activerow.Database")],
 )
 def test_a_name_that_leads_to_no_database_is_refused(name: str, answer: str) -> None:
     """The message shows the option and the fixture."""

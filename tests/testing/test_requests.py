@@ -13,9 +13,9 @@ from starlette.responses import StreamingResponse
 from activerow import Database
 from activerow.errors import SerializationError, UnavailableError
 from activerow.testing import captured_on_commit, failing, failing_commit, rolled_back
-from tests.backends.active import MakeDatabase
-from tests.backends.plugin import OtherConnection
-from tests.web import Base, User, client_of, emails, make_app
+from tests.models.web import Base, User, client_of, emails, make_app
+from tests.tools.backends.active import MakeDatabase
+from tests.tools.backends.plugin import OtherConnection
 
 
 @pytest.fixture

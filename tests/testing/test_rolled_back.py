@@ -18,9 +18,9 @@ from activerow.errors import (
 )
 from activerow.mixins import AutoTableName
 from activerow.testing import rolled_back
-from tests.backends.active import MakeDatabase
-from tests.backends.plugin import OtherConnection
-from tests.units import Base, Post, User, emails, held
+from tests.models.units import Base, Post, User, emails, held
+from tests.tools.backends.active import MakeDatabase
+from tests.tools.backends.plugin import OtherConnection
 
 
 @pytest.fixture

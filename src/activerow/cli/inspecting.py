@@ -13,7 +13,7 @@ from activerow.cli.output import out, say, show_table
 from activerow.cli.picture import svg
 from activerow.cli.settings import closing, migrations_of, settings_of
 from activerow.database import Database
-from activerow.inspection import fields_of, mapper_of
+from activerow.mapping import fields_of, mapper_of
 from activerow.migrations import Check, Migrations, diagnose
 
 _COLOURS = {"ok": "green", "warning": "yellow", "failed": "bold red"}

@@ -47,14 +47,8 @@ from activerow.errors.database import (
     UnavailableError,
     UniqueViolationError,
 )
-from activerow.errors.record import (
-    MultipleRecordsError,
-    RecordNotFoundError,
-)
-from activerow.errors.root import (
-    ActiveRowError,
-    UsageError,
-)
+from activerow.errors.record import MultipleRecordsError, RecordNotFoundError
+from activerow.errors.root import ActiveRowError, UsageError
 from activerow.errors.unit import (
     NestedCommitError,
     PendingWorkError,

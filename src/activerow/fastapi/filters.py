@@ -14,10 +14,9 @@ from starlette.requests import Request
 from activerow.errors import UsageError
 from activerow.fastapi.endpoint import query_names
 from activerow.fastapi.parameters import COMMA_SEPARATED, Parameter, parameters_of
-from activerow.fieldpaths import field_at
-from activerow.ordering import sort_key
 from activerow.paging import CursorPage, Page
 from activerow.query import Query
+from activerow.query.lookups import field_at, sort_key
 
 M = TypeVar("M")
 

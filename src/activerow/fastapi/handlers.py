@@ -13,10 +13,10 @@ from starlette.responses import Response
 from starlette.types import Scope
 from starlette.websockets import WebSocket
 
+from activerow.database.failures import translate
 from activerow.errors import ActiveRowError, DatabaseError, TransactionBrokenError
 from activerow.fastapi.endpoint import is_async
 from activerow.fastapi.problems import Problems, kind_of
-from activerow.translate import translate
 
 logger = logging.getLogger("activerow.fastapi")
 

@@ -12,13 +12,13 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from activerow.database import Database
+from activerow.database.execution import RequestScope
+from activerow.database.unit import current_task
 from activerow.errors import ActiveRowError, PendingWorkError, ScopeClosedError, UsageError
 from activerow.fastapi.dependency import gives_session
 from activerow.fastapi.endpoint import label_of, refusal
 from activerow.fastapi.handlers import log_error, logger
 from activerow.fastapi.installation import Installation, entering, has_entered
-from activerow.lock import current_task
-from activerow.scope import RequestScope
 
 
 class _AnswerReplaced(BaseException):

@@ -27,9 +27,9 @@ from sqlalchemy import (
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from activerow.errors import UnknownLookupError, UsageError
-from activerow.fieldpaths import INSENSITIVE, SENSITIVE, implementation, lookup_at
-from activerow.fieldpaths import Field as FieldPath
-from activerow.inspection import mapper_of
+from activerow.mapping import mapper_of
+from activerow.query.lookups import INSENSITIVE, SENSITIVE, implementation, lookup_at
+from activerow.query.lookups import Field as FieldPath
 from activerow.types import UTCDateTime
 
 _EQUAL: Final = "eq"

@@ -4,9 +4,9 @@ from sqlalchemy import URL
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from activerow.database import Database
+from activerow.database.failures import translating
 from activerow.errors import UnavailableError
 from activerow.migrations.errors import ProjectError
-from activerow.translate import translating
 
 
 async def create_database(database: Database) -> bool:

@@ -13,8 +13,8 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, MetaData
 
-from activerow import sqlite_engine
 from activerow.database import Database
+from activerow.database.engine import sqlite_setup
 from activerow.migrations import progress
 from activerow.migrations.comparing import comparison
 from activerow.migrations.connecting import connection_of
@@ -68,10 +68,10 @@ def migrate(connection: Connection, config: Config, database: Database) -> None:
     dialect = connection.dialect.name
     sqlite = dialect == "sqlite"
     if sqlite:
-        sqlite_engine.without_foreign_keys(connection)
+        sqlite_setup.without_foreign_keys(connection)
     with connection.begin() if sqlite else nullcontext():
         if sqlite:
-            sqlite_engine.begin_immediate(connection)
+            sqlite_setup.begin_immediate(connection)
         context.configure(
             connection=connection,
             transaction_per_migration=not sqlite,

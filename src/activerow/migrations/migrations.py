@@ -14,6 +14,7 @@ from alembic.script import Script, ScriptDirectory
 from sqlalchemy import Connection
 
 from activerow.database import Database
+from activerow.database.failures import translating
 from activerow.migrations import folder as folders
 from activerow.migrations.adopting import adopt
 from activerow.migrations.autogenerating import Confirm, compare, write_empty
@@ -24,7 +25,6 @@ from activerow.migrations.progress import Unfinished, unfinished
 from activerow.migrations.project import Project, import_module
 from activerow.migrations.revisions import Revision, Step, Written, revision_of, step_of
 from activerow.migrations.running import Plan, Runner, down_to, heads_of, stamping, up_to
-from activerow.translate import translating
 
 T = TypeVar("T")
 

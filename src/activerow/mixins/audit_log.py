@@ -10,7 +10,7 @@ from sqlalchemy.orm import Mapped, Mapper, mapped_column
 
 from activerow.audit import LONGEST_ACTOR, plain
 from activerow.errors import UsageError
-from activerow.inspection import mapper_of
+from activerow.mapping import mapper_of
 from activerow.types import UTCDateTime, utc_now, utcnow
 
 

@@ -7,11 +7,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstanceState, Mapper
 
 from activerow.database import database_of
+from activerow.database.execution import Call
 from activerow.errors import UsageError
-from activerow.execution import Call
+from activerow.mapping import WriteRule
 from activerow.mixins.audit_log import AuditLog, key_text, log_of, model_name
 from activerow.mixins.recording import RecordsSetWrites, record_rows, scope_of
-from activerow.write_rules import WriteRule
 
 
 class Audited:

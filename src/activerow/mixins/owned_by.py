@@ -15,8 +15,8 @@ from sqlalchemy.orm import DeclarativeBase, Mapper, mapped_column, registry, rel
 from sqlalchemy.sql.elements import conv
 from sqlalchemy.types import Integer, TypeEngine
 
-from activerow.criteria import hiding_of
 from activerow.errors import UsageError
+from activerow.mapping import hiding_of
 from activerow.naming import snake_case
 from activerow.partial_index import VISIBLE, unique_where
 

@@ -13,11 +13,10 @@ from sqlalchemy.orm.base import LoaderCallableStatus
 
 from activerow.audit import current_actor, plain
 from activerow.errors import SerializationError, UnknownFieldError, UsageError
-from activerow.inspection import mapper_of, primary_key_names
-from activerow.keys import Key, among
+from activerow.mapping import SetOperation, SetWrite, WriteRule, mapper_of, primary_key_names
 from activerow.mixins.audit_log import key_text, log_of, model_name
+from activerow.query.lookups import Key, among
 from activerow.types import utc_now
-from activerow.write_rules import SetOperation, SetWrite, WriteRule
 
 State = InstanceState[Any]
 Values = dict[str, Any]

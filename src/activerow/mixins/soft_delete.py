@@ -7,12 +7,11 @@ from sqlalchemy import Index, event, inspect
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, Mapper, mapped_column
 
-from activerow.binding import on_instance
-from activerow.criteria import Hiding, hide
 from activerow.errors import UsageError
+from activerow.mapping import Hiding, hide, on_instance
+from activerow.model.record import Writing
 from activerow.partial_index import VISIBLE, unique_where
 from activerow.types import UTCDateTime, utc_now
-from activerow.writing import Writing
 
 # Behind the columns of the model (0), and those of Timestamps.
 _LAST: Final = 10_002

@@ -7,9 +7,9 @@ from weakref import WeakKeyDictionary, WeakSet
 from sqlalchemy import Column, ColumnElement, Connection, Delete, Integer, Table, Update, event, literal_column, select
 from sqlalchemy.orm import Mapped, Mapper, mapped_column
 
+from activerow.database.failures import StaleVersionError
 from activerow.errors import StaleRecordError
-from activerow.stale import StaleVersionError
-from activerow.write_rules import SetOperation, WriteRule
+from activerow.mapping import SetOperation, WriteRule
 
 # Behind the columns of the model, which have 0, and before those of Timestamps.
 _LATE: Final = 9_000

@@ -7,8 +7,8 @@ from typing import Final
 from sqlalchemy import Connection, Table, text
 
 from activerow.database import Database
-from activerow.shield import to_the_end
-from activerow.translate import translating
+from activerow.database.failures import translating
+from activerow.database.unit import to_the_end
 
 
 @asynccontextmanager

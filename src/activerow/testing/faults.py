@@ -10,9 +10,9 @@ from sqlalchemy import Dialect, event
 from sqlalchemy.util import await_only
 
 from activerow.database import Database
+from activerow.database.failures import read_statement
 from activerow.errors import CommitUnknownError, DatabaseError, UsageError
-from activerow.inspection import mapper_of
-from activerow.sqltext import read_statement
+from activerow.mapping import mapper_of
 from activerow.testing.driver_errors import DriverFailure
 from activerow.testing.replacing import replaced
 

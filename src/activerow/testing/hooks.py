@@ -5,7 +5,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 
 from activerow.database import Database
-from activerow.unit import Hook
+from activerow.database.unit import Hook
 
 
 class CapturedHooks(list[Hook]):

@@ -6,13 +6,13 @@ from contextlib import asynccontextmanager
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
-from activerow import sqlite_engine
 from activerow.database import Database
+from activerow.database.engine import sqlite_setup
+from activerow.database.failures import translating
+from activerow.database.unit import to_the_end
 from activerow.errors import UsageError
-from activerow.shield import to_the_end
 from activerow.testing.enclosure import Enclosure
 from activerow.testing.session import CallSession
-from activerow.translate import translating
 
 logger = logging.getLogger("activerow")
 
@@ -58,7 +58,7 @@ async def _begun(db: Database) -> AsyncConnection:
     connection = await db.engine.connect()
     _ = await connection.begin()
     if db.dialect == "sqlite":
-        await connection.run_sync(sqlite_engine.begin_immediate)
+        await connection.run_sync(sqlite_setup.begin_immediate)
     return connection
 
 

@@ -8,10 +8,9 @@ from sqlalchemy import AsyncAdaptedQueuePool
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from activerow.database import Database
+from activerow.database.execution import RequestScope
+from activerow.database.unit import Level, Unit, current_task
 from activerow.errors import ScopeClosedError, UsageError
-from activerow.lock import current_task
-from activerow.scope import RequestScope
-from activerow.unit import Level, Unit
 
 REMEDY = (
     "inside rolled_back() there is one connection, so units of work take turns: end the first before the second begins,"

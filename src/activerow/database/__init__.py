@@ -1,0 +1,13 @@
+"""Where the data is, and the units of work on it.
+
+- `database`: `Database`, what a program holds.
+- `execution`: which session or path a call takes, and the blocks that open one.
+- `unit`: one session with its transaction, shared by the tasks of a scope.
+- `engine`: from a URL to connections, and what is sent over them.
+- `flush`: what happens around a flush: hooks, what a rollback puts back, what a commit makes known.
+- `failures`: what the server said, as activerow's errors.
+"""
+
+from activerow.database.database import Database, database_of
+
+__all__ = ["Database", "database_of"]

@@ -1,0 +1,194 @@
+"""The engines of one Database, of its primary and of its replicas: made when they are needed, for one event loop."""
+
+import asyncio
+import logging
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+from weakref import WeakSet
+
+from sqlalchemy import URL, Engine, event, text
+from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from activerow.database.engine import sqlite_setup, timing
+from activerow.database.engine.creating import Options, make_engine
+from activerow.database.engine.discarding import discard, watch
+from activerow.database.engine.owner import owners
+from activerow.database.failures import is_read, translating
+from activerow.errors import NotBoundError, UsageError
+
+logger = logging.getLogger("activerow")
+
+_sets: "WeakSet[EngineSet]" = WeakSet()
+_inherited: list[AsyncEngine] = []  # a child process must not close its parent's sockets by collecting their objects
+
+
+class EngineSet:
+    """One engine for each URL.
+
+    Args:
+        url: Of the primary; it may be set later.
+        options: Of every engine.
+        forget: Called when connections are dropped that units may still hold.
+        bases: Whose models are stored there; more may be added.
+    """
+
+    def __init__(
+        self, url: URL | None, options: Options, forget: Callable[[], None], bases: Sequence[type] = ()
+    ) -> None:
+        self.url, self.options, self._bases = url, options, bases
+        self._forget = forget
+        self._engines: dict[URL, AsyncEngine] = {}
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._private_file: sqlite_setup.PrivateFile | None = None
+        self.enclosed = False
+        """Whether one connection serves every URL, in a transaction of a test around everything else."""
+        _sets.add(self)
+
+    @property
+    def in_use(self) -> bool:
+        """Whether an engine was made, and not disposed of."""
+        return bool(self._engines)
+
+    @property
+    def primary(self) -> AsyncEngine:
+        """The engine of the primary.
+
+        Raises:
+            NotBoundError: There is no URL yet.
+            UsageError: The database is in use on another event loop that still runs.
+        """
+        return self.engine(self.configured())
+
+    def configured(self) -> URL:
+        """The URL of the primary.
+
+        Raises:
+            NotBoundError: There is none yet.
+        """
+        if self.url is None:
+            raise NotBoundError("the Database", "it has no URL: write Database(url), or db.configure(url)")
+        return self.url
+
+    @property
+    def dialect(self) -> str:
+        """`sqlite`, `postgresql` or `mysql`, which stands for MariaDB too."""
+        backend = self.configured().get_backend_name()
+        return "mysql" if backend == "mariadb" else backend
+
+    def engine(self, url: URL) -> AsyncEngine:
+        """The engine for `url`, on the running event loop.
+
+        Raises:
+            UsageError: The database is in use on another event loop that still runs.
+        """
+        loop = running_loop()
+        url = self.configured() if self.enclosed else url
+        if self._engines and loop is not None and loop is not self._loop:
+            self._leave_loop()
+        if url not in self._engines:
+            self._engines[url] = self._make(url)
+        self._loop = self._loop or loop
+        return self._engines[url]
+
+    def address(self, engine: AsyncEngine | None = None) -> str:
+        """`host:port/database`, or the path of the file, of an engine for messages; by default of the primary."""
+        url = next((url for url, made in self._engines.items() if made is engine), None) or self.configured()
+        if url.get_backend_name() == "sqlite":
+            return str(Path(url.database or ":memory:").absolute())
+        return f"{url.host or 'a local socket'}{f':{url.port}' if url.port else ''}/{url.database or ''}"
+
+    async def check(self, url: URL) -> None:
+        """Connect to `url`.
+
+        Raises:
+            UnavailableError: It cannot be reached.
+        """
+        with translating("connect"):
+            async with self.engine(url).connect() as connection:
+                await connection.execute(text("SELECT 1"))
+
+    async def dispose(self) -> None:
+        """Close all connections; not that of a test, which goes on after the application has shut down."""
+        if self.enclosed:
+            return
+        if self._engines and self._loop is not asyncio.get_running_loop():
+            self._leave_loop()
+        engines, self._engines, self._loop = self._engines, {}, None
+        for url, engine in engines.items():
+            await engine.dispose()
+            logger.info("disconnected from %s", url.render_as_string())
+        if self._private_file is not None:
+            self._private_file.remove()
+            self._private_file = None
+
+    def has(self, engine: Engine) -> bool:
+        """Whether it is one of these."""
+        return any(made.sync_engine is engine for made in self._engines.values())
+
+    def start_afresh(self) -> None:
+        """Start afresh in a child process; the parent's connections stay the parent's."""
+        for engine in self._engines.values():
+            engine.sync_engine.dispose(close=False)
+            _inherited.append(engine)
+        self._engines, self._loop = {}, None
+        self._forget()
+
+    def _make(self, url: URL) -> AsyncEngine:
+        if url.get_backend_name() == "sqlite" and sqlite_setup.is_in_memory(url):
+            self._private_file = self._private_file or sqlite_setup.PrivateFile()
+            url = self._private_file.url(url)
+        engine = make_engine(url, self.options)
+        event.listen(engine.sync_engine, "handle_error", _on_error)
+        watch(engine)
+        timing.watch(engine, self.options.slow_query, self._bases)
+        return engine
+
+    def _leave_loop(self) -> None:
+        if self._loop is None:
+            return
+        if self.enclosed:
+            raise UsageError(
+                "the transaction of rolled_back() belongs to the test's event loop, and this is another: call the"
+                " application by httpx.ASGITransport instead of a TestClient, or let the test run in emptied()"
+            )
+        if not self._loop.is_closed():
+            raise UsageError(
+                "this Database is in use on another event loop that still runs;"
+                " make a Database per loop, or dispose() it there first"
+            )
+        for engine in self._engines.values():
+            discard(engine)
+        self._engines, self._loop = {}, None
+        self._forget()
+
+
+def running_loop() -> asyncio.AbstractEventLoop | None:
+    """The event loop that runs in this thread, if any."""
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
+
+
+def _on_error(context: ExceptionContext) -> None:
+    """Mark the unit whose statement failed, also one sent past activerow."""
+    unit = owners.get(context.connection) if context.connection is not None else None
+    execution: Any = context.execution_context
+    never_sent = context.statement is not None and execution is None
+    if unit is None or context.is_pre_ping or never_sent:
+        return
+    wrote = bool(execution and (execution.isinsert or execution.isupdate or execution.isdelete))
+    wrote = wrote or (context.statement is not None and not is_read(context.statement))
+    unit.fail(context.sqlalchemy_exception or context.original_exception, wrote=wrote)
+
+
+def _restart_after_fork() -> None:
+    for engines in _sets:
+        engines.start_afresh()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_restart_after_fork)

@@ -1,0 +1,27 @@
+"""Which session or path a call takes.
+
+- `funnel`: every call on a model passes it: it asks the session rule, runs the call, translates its errors.
+- `scope`: which unit of work the current task belongs to.
+- `transactions`: `async with db.transaction()`, the unit for a block, or a savepoint.
+- `retrying`: a transaction begun anew after a deadlock or a failed serialization.
+- `units`: makes units, and says who holds a connection.
+"""
+
+from activerow.database.execution.funnel import Call, Execution, Work
+from activerow.database.execution.retrying import run_again
+from activerow.database.execution.scope import RequestScope, Scopes
+from activerow.database.execution.transactions import TransactionBlock, ended
+from activerow.database.execution.units import Holder, UnitFactory
+
+__all__ = [
+    "Call",
+    "Execution",
+    "Holder",
+    "RequestScope",
+    "Scopes",
+    "TransactionBlock",
+    "UnitFactory",
+    "Work",
+    "ended",
+    "run_again",
+]

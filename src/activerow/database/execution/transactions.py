@@ -1,0 +1,128 @@
+"""`async with db.transaction()`: a unit for the block or, inside one, a savepoint."""
+
+import logging
+from collections.abc import AsyncGenerator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
+
+from sqlalchemy.exc import ArgumentError
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
+
+from activerow.database.execution.scope import Scopes
+from activerow.database.execution.units import UnitFactory
+from activerow.database.failures import translating
+from activerow.database.unit import Kind, Level, Unit, current_task
+from activerow.errors import UsageError
+from activerow.errors.call_site import call_site
+
+logger = logging.getLogger("activerow")
+
+_SERIALIZABLE_COVERS = frozenset({"SERIALIZABLE", "REPEATABLE READ", "READ COMMITTED"})
+"""What a SQLite transaction is in any case."""
+
+_ACLOSING = "read it to its end, or inside `async with contextlib.aclosing(...)`"
+
+
+@asynccontextmanager
+async def ended(scopes: Scopes, unit: Unit) -> AsyncGenerator[None, None]:
+    """Open `unit` for the block and end it with the block."""
+    scopes.begin(unit)
+    try:
+        yield
+    except BaseException as error:
+        await scopes.end(unit, error)
+        raise
+    await scopes.end(unit)
+
+
+class TransactionBlock(AbstractAsyncContextManager[AsyncSession]):
+    """`async with db.transaction()`: may be entered and left in different tasks or contexts."""
+
+    def __init__(self, units: UnitFactory, *, isolation: str | None, read_only: bool, independent: bool) -> None:
+        self._units, self._scopes = units, units.scopes
+        self._isolation, self._read_only, self._independent = isolation, read_only, independent
+        self._site = call_site()
+        self._level: Level | None = None
+
+    async def __aenter__(self) -> AsyncSession:
+        outer = self._scopes.here()
+        if outer is None or self._independent:
+            self._refuse_independent(outer)
+            return await self._open()
+        if self._isolation is not None:
+            raise UsageError("isolation can only be chosen for a whole transaction; this one is a savepoint")
+        if outer.read_only and not self._read_only:
+            raise UsageError("this block wants to write inside a read-only transaction; give it read_only=True too")
+        self._level = await outer.unit.open_savepoint("db.transaction()", self._site)
+        self._level.read_only = self._read_only
+        return outer.unit.session
+
+    async def __aexit__(self, _type: object, error: BaseException | None, _traceback: object) -> None:
+        level = self._level
+        if level is None:
+            return
+        unit = level.unit
+        if isinstance(error, GeneratorExit) and unit.writes and level.task is not current_task():
+            # Only the event loop throws this, into a generator that was dropped: nobody else can be told.
+            logger.error(
+                "rolled back: the async generator that holds %s was left unfinished; %s", level.label, _ACLOSING
+            )
+        if level.outer is None:
+            await self._scopes.end(unit, error)
+            return
+        await unit.close_savepoint(level, error)
+        if error is None and unit.kind is Kind.SCOPED and level.outer.outer is None:
+            await unit.session.commit()
+
+    async def _open(self) -> AsyncSession:
+        if self._isolation is not None and self._isolation.upper() == "AUTOCOMMIT":
+            raise UsageError("a transaction cannot have isolation='AUTOCOMMIT'; use db.engine for that")
+        # A standby of PostgreSQL cannot be SERIALIZABLE.
+        if self._read_only and (self._isolation or "").upper() != "SERIALIZABLE":
+            return await self._units.replicas.first_reachable(self._open_on)
+        return await self._open_on(self._units.engines.primary)
+
+    async def _open_on(self, engine: AsyncEngine) -> AsyncSession:
+        unit = self._units.new(Kind.TRANSACTION, not self._read_only, engine=engine)
+        unit.root.read_only = self._read_only
+        self._scopes.begin(unit)
+        try:
+            await self._set_up(unit)
+        except BaseException as error:
+            await self._scopes.end(unit, error)
+            raise
+        self._level = unit.root
+        return unit.session
+
+    async def _set_up(self, unit: Unit) -> None:
+        if self._isolation is None and not self._read_only:
+            return
+        options: dict[str, Any] = {}
+        dialect = self._units.engines.dialect
+        if self._isolation is not None and not (
+            dialect == "sqlite" and self._isolation.upper() in _SERIALIZABLE_COVERS
+        ):
+            options["isolation_level"] = self._isolation
+        if self._read_only and dialect == "postgresql":
+            options["postgresql_readonly"] = True
+        try:
+            await self._begin(unit, options, dialect)
+        except ArgumentError as error:
+            raise UsageError(f"isolation={self._isolation!r} is not known to this database: {error}") from error
+
+    async def _begin(self, unit: Unit, options: dict[str, Any], dialect: str) -> None:
+        with translating("begin"):
+            connection = await unit.session.connection(execution_options=options)
+            if self._read_only and dialect == "mysql":
+                await connection.exec_driver_sql("SET TRANSACTION READ ONLY")
+
+    def _refuse_independent(self, outer: Level | None) -> None:
+        if outer is None or self._units.engines.dialect != "sqlite":
+            return
+        unit, sync = outer.unit, outer.unit.sync
+        locked = unit.immediate and unit.since is not None and sync.in_transaction()
+        if locked or unit.writes or sync.new or sync.dirty or sync.deleted:
+            raise UsageError(
+                "independent=True inside a unit that wrote, or may write, would wait for itself: SQLite has one writer"
+                " at a time; open it first, or give the outer block read_only=True"
+            )

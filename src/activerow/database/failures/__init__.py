@@ -1,0 +1,11 @@
+"""What the server said, as activerow's errors.
+
+- `translation`: what SQLAlchemy and the drivers raise, by SQLSTATE or error number.
+- `attribution`: of which model and columns an error speaks.
+- `statement_text`: what the text of a statement tells.
+"""
+
+from activerow.database.failures.statement_text import first_word, is_read, read_statement
+from activerow.database.failures.translation import StaleVersionError, is_fatal, translate, translating
+
+__all__ = ["StaleVersionError", "first_word", "is_fatal", "is_read", "read_statement", "translate", "translating"]

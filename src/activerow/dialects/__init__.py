@@ -1,1 +1,0 @@
-"""What each server says about itself: its error numbers, its settings."""

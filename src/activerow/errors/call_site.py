@@ -1,0 +1,74 @@
+"""Where in the program a call was made, for messages."""
+
+import asyncio
+import contextlib
+import importlib
+import inspect
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from types import FrameType
+from typing import Any, Final, NamedTuple
+
+import sqlalchemy
+
+_greenlets: Any = importlib.import_module("greenlet")  # it comes with sqlalchemy[asyncio], and has no types
+
+_PACKAGE: Final = f"{Path(__file__).parents[1]}{os.sep}"  # a program's own `activerow_tools` is not passed through
+_PASSED_THROUGH: Final = (_PACKAGE, contextlib.__file__)
+_SQLALCHEMY: Final = (f"{Path(sqlalchemy.__file__).parent}{os.sep}", "<sqlalchemy generated")
+_ASYNCIO: Final = f"{Path(asyncio.__file__).parent}{os.sep}"
+
+
+class CallSite(NamedTuple):
+    """A line of the program; as text `file:line in function`, the file as seen from the working directory."""
+
+    path: str
+    line: int
+    function: str
+
+    def __str__(self) -> str:
+        if not self.line:
+            return self.path
+        return f"{self.path.removeprefix(f'{Path.cwd()}/')}:{self.line} in {self.function}"
+
+
+def call_site() -> CallSite:
+    """The innermost caller outside the library."""
+    frame = inspect.currentframe()
+    while frame is not None and frame.f_code.co_filename.startswith(_PASSED_THROUGH):
+        frame = frame.f_back
+    return _site(frame)
+
+
+def statement_site() -> CallSite:
+    """The innermost caller outside the library and SQLAlchemy, asked where a statement is sent, in a greenlet.
+
+    A coroutine of theirs that is a task of its own, as in `gather(User.get(1), User.get(2))`, has no caller: then it is
+    the name of the task.
+    """
+    for frame in _frames_across_greenlets():
+        path = frame.f_code.co_filename
+        if path.startswith(_ASYNCIO):
+            task = asyncio.current_task()
+            return CallSite(f"task {task.get_name()!r}" if task else "an event loop", 0, "")
+        if not path.startswith((*_PASSED_THROUGH, *_SQLALCHEMY)):
+            return _site(frame)
+    return _site(None)
+
+
+def _frames_across_greenlets() -> Iterator[FrameType]:
+    """The frames of this call, from the innermost, and those in which its greenlet was entered."""
+    place = _greenlets.getcurrent()
+    frame: FrameType | None = inspect.currentframe()
+    while frame is not None:
+        yield frame
+        frame = frame.f_back
+        if frame is None and place is not None and (place := place.parent) is not None:
+            frame = place.gr_frame
+
+
+def _site(frame: FrameType | None) -> CallSite:
+    if frame is None:
+        return CallSite("an unknown file", 0, "an unknown function")
+    return CallSite(frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name)

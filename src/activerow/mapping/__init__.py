@@ -1,0 +1,83 @@
+"""What a model maps, and what its columns take.
+
+- `inspection`: the attributes of a model, its keys, its tables.
+- `value_checks`, `comparable`: values a column can store; values it can be compared with.
+- `hidden_rows`: rows that reads leave out, as `SoftDelete` does.
+- `relation_guard`: reading what is not loaded raises `NotLoadedError`.
+- `hooks`, `write_rules`: what a model does around its writes, one by one and many at once.
+- `partly_loaded`: relations that show a part of their rows.
+- `methods`: methods of the class or of a row alone.
+"""
+
+from activerow.mapping.comparable import beyond_32_bits, check_comparable, refusal
+from activerow.mapping.hidden_rows import Hiding, criteria_of, criterion_of, hide, hiding_of, is_hidden
+from activerow.mapping.hooks import Change, Changes, Hook, Operation, are_in_use, hooks_of, subscribers
+from activerow.mapping.inspection import (
+    CREATED_AT,
+    Fields,
+    attributes_for_columns,
+    fields_of,
+    has_versions,
+    mapper_of,
+    model_for_table,
+    primary_key_names,
+    remember_registry,
+    table_for_name,
+    tables_of,
+    unique_keys,
+    version_name,
+)
+from activerow.mapping.methods import on_class, on_instance
+from activerow.mapping.partly_loaded import forget_conditions, is_partial, mark_partial, mark_whole
+from activerow.mapping.relation_guard import install_guard
+from activerow.mapping.value_checks import Check, check_for, check_row, check_values
+from activerow.mapping.write_rules import SetOperation, SetWrite, WriteRule, added_values, applied, check
+
+__all__ = [
+    "CREATED_AT",
+    "Change",
+    "Changes",
+    "Check",
+    "Fields",
+    "Hiding",
+    "Hook",
+    "Operation",
+    "SetOperation",
+    "SetWrite",
+    "WriteRule",
+    "added_values",
+    "applied",
+    "are_in_use",
+    "attributes_for_columns",
+    "beyond_32_bits",
+    "check",
+    "check_comparable",
+    "check_for",
+    "check_row",
+    "check_values",
+    "criteria_of",
+    "criterion_of",
+    "fields_of",
+    "forget_conditions",
+    "has_versions",
+    "hide",
+    "hiding_of",
+    "hooks_of",
+    "install_guard",
+    "is_hidden",
+    "is_partial",
+    "mapper_of",
+    "mark_partial",
+    "mark_whole",
+    "model_for_table",
+    "on_class",
+    "on_instance",
+    "primary_key_names",
+    "refusal",
+    "remember_registry",
+    "subscribers",
+    "table_for_name",
+    "tables_of",
+    "unique_keys",
+    "version_name",
+]

@@ -1,0 +1,246 @@
+"""What a model can do to its rows: `create`, `fill`, `save`, `update`, `delete`, `refresh` and the rest."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Self, cast
+
+from sqlalchemy import inspect
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstanceState
+from sqlalchemy.orm.base import LoaderCallableStatus
+
+from activerow.database import database_of
+from activerow.database.execution import Call
+from activerow.errors import UnknownFieldError, UsageError
+from activerow.mapping import fields_of, on_class, on_instance
+from activerow.model.record.get_or_create import commit_where_due, get_or_create
+from activerow.model.rows import (
+    Values,
+    attached,
+    check_names,
+    check_new,
+    collect,
+    delete_row,
+    equal,
+    fill,
+    read_again,
+    saving,
+)
+from activerow.query.related import loading
+
+
+class Writing:
+    """What a model can do to its rows."""
+
+    @on_class
+    @classmethod
+    async def create(
+        cls,
+        values: Values = None,
+        /,
+        *,
+        session: AsyncSession | None = None,
+        auto_commit: bool | None = None,
+        refresh: bool = False,
+        **columns: object,
+    ) -> Self:
+        """Insert a row and return it, with its key and the defaults.
+
+        Args:
+            values: A mapping or a Pydantic model (its set fields), for data from outside.
+            session: Use this session; it is committed only with `auto_commit=True`.
+            auto_commit: True commits now, False leaves it to a later call; None commits unless someone else will.
+            refresh: Read the row again after the commit, or after the INSERT where the call does not commit.
+
+        Raises:
+            UnknownFieldError: A name is not a field of the model; nothing was sent.
+            SaveError: The database refused the row.
+        """
+        names = check_new(cls, collect(values, columns))
+        return await saving.create(cls, names, session=session, auto_commit=auto_commit, refresh=refresh)
+
+    def fill(self, values: Values = None, /, **columns: object) -> bool:
+        """Set many attributes at once; says whether anything changed. Nothing is sent to the database.
+
+        One object for a to-many relation is appended, a list replaces the relation.
+
+        Raises:
+            UnknownFieldError: A name is not a field of the model; nothing was set.
+            ReadOnlyFieldError: A name may not be set: the primary key, `created_at`, a viewonly relation.
+            NotLoadedError: A list was given for a relation that is not loaded.
+        """
+        return fill(self, collect(values, columns))
+
+    @on_instance
+    async def save(
+        self, *, session: AsyncSession | None = None, auto_commit: bool | None = None, refresh: bool = False
+    ) -> Self:
+        """Insert the row, or update the columns that changed.
+
+        Raises:
+            SaveError: The database refused the row.
+            SessionConflictError: The row belongs to another unit.
+        """
+        return await saving.save(self, session=session, auto_commit=auto_commit, refresh=refresh)
+
+    @on_instance
+    async def update(
+        self,
+        values: Values = None,
+        /,
+        *,
+        session: AsyncSession | None = None,
+        auto_commit: bool | None = None,
+        refresh: bool = False,
+        **columns: object,
+    ) -> Self | None:
+        """Set `values` and save the row; None, and no SQL, when nothing changed.
+
+        Raises:
+            UnknownFieldError: A name is not a field of the model; nothing was set.
+            SaveError: The database refused the row.
+        """
+        given = check_names(self, collect(values, columns))
+        written = await saving.update(self, given, session=session, auto_commit=auto_commit, refresh=refresh)
+        return self if written else None
+
+    @on_instance
+    async def delete(self, *, session: AsyncSession | None = None, auto_commit: bool | None = None) -> None:
+        """Delete the row.
+
+        Raises:
+            ForeignKeyViolationError: Other rows refer to it.
+            UsageError: The row was never stored.
+        """
+        if inspect(self).key is None:
+            raise UsageError(f"{self!r} is not stored; there is nothing to delete")
+
+        async def work(session: AsyncSession) -> None:
+            await saving.flush_others(session, self)
+            saving.refuse_late(session.sync_session, self)
+            with saving.taking_back(session.sync_session), attached(session.sync_session, self) as row:
+                await session.run_sync(delete_row, row)
+
+        call = Call("delete", type(self), self, session)
+        await database_of(type(self)).execution.write(call, work, auto_commit=auto_commit)
+
+    @on_instance
+    async def refresh(self, *attributes: str, session: AsyncSession | None = None, lock: bool = False) -> Self:
+        """Read the row again, or only `attributes` (relations too); unsaved changes of these are dropped.
+
+        Args:
+            lock: SELECT ... FOR UPDATE, for a read-modify-write inside a transaction.
+
+        Raises:
+            RecordNotFoundError: The row is gone.
+            UnknownFieldError: The model has no such attribute.
+            UsageError: `lock` was asked for a row with unsaved changes.
+        """
+        _check_attributes(self, attributes)
+        if lock and saving.is_changed(self):
+            raise UsageError(f"{self!r} has unsaved changes, which the locked values would overwrite: save() it first")
+
+        async def work(session: AsyncSession) -> None:
+            await read_again(session, self, attributes, lock=lock)
+
+        call = Call("select", type(self), self, session)
+        await database_of(type(self)).execution.read(call, work)
+        return self
+
+    @on_instance
+    async def load(self, *paths: Any, session: AsyncSession | None = None) -> Self:
+        """Load relations, such as `"posts.comments"` or `User.posts`, together for the rows of the same result.
+
+        Raises:
+            UnknownFieldError: The model has no such relation.
+        """
+        await loading.load(self, *paths, session=session)
+        return self
+
+    def changes(self) -> dict[str, tuple[object, object]]:
+        """The columns that differ from what is stored, each as `(old, new)`."""
+        state: InstanceState[Any] = inspect(self)
+        if state.key is None:
+            return {name: (None, state.dict[name]) for name in fields_of(type(self)).columns if name in state.dict}
+        changed: dict[str, tuple[object, object]] = {}
+        for name in fields_of(type(self)).columns:
+            if name in state.committed_state:
+                old, new = state.committed_state[name], state.dict.get(name)
+                old = None if isinstance(old, LoaderCallableStatus) else old
+                if not equal(state, name, old, new):
+                    changed[name] = (old, new)
+        return changed
+
+    def to_dict(self, *, only: Iterable[str] | None = None, exclude: Iterable[str] = ()) -> dict[str, Any]:
+        """The loaded columns, or what `only` names (loaded relations too, as dicts); no I/O.
+
+        Raises:
+            UnknownFieldError: `only` or `exclude` names no field.
+            NotLoadedError: `only` names something that is not loaded.
+        """
+        fields = fields_of(type(self))
+        wanted = tuple(only) if only is not None else tuple(n for n in fields.columns if n in inspect(self).dict)
+        left_out = frozenset(exclude)
+        for name in (*wanted, *left_out):
+            if name not in fields.columns + fields.relations + fields.hybrids:
+                raise UnknownFieldError(type(self).__name__, name, choices=fields.columns + fields.relations)
+        return {name: _plain(getattr(self, name)) for name in wanted if name not in left_out}
+
+    @on_class
+    @classmethod
+    async def get_or_create(
+        cls,
+        unique: Mapping[str, object],
+        /,
+        defaults: Values = None,
+        *,
+        session: AsyncSession | None = None,
+        auto_commit: bool | None = None,
+    ) -> tuple[Self, bool]:
+        """The row with these values, made with `defaults` when there is none; the second value says whether it was.
+
+        Safe against others doing the same: the unique constraint decides, and it does not break an open unit.
+
+        Raises:
+            UniqueViolationError: Another unique constraint than that of `unique` stands against the new row.
+        """
+        row, made = await get_or_create(cls, unique, defaults, session=session, auto_commit=auto_commit)
+        await commit_where_due(cls, session, auto_commit)
+        return row, made
+
+    @on_class
+    @classmethod
+    async def update_or_create(
+        cls,
+        unique: Mapping[str, object],
+        /,
+        defaults: Values = None,
+        *,
+        session: AsyncSession | None = None,
+        auto_commit: bool | None = None,
+    ) -> tuple[Self, bool]:
+        """As `get_or_create`; a row that is there is updated with `defaults`."""
+        row, made = await get_or_create(cls, unique, defaults, session=session, auto_commit=auto_commit)
+        if made:
+            await commit_where_due(cls, session, auto_commit)
+        else:
+            await row.update(defaults, session=session, auto_commit=auto_commit)
+        return row, made
+
+
+def _check_attributes(row: object, names: Iterable[str]) -> None:
+    fields = fields_of(type(row))
+    known = fields.columns + fields.relations
+    for name in names:
+        if name not in known:
+            raise UnknownFieldError(type(row).__name__, name, choices=known)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Writing):
+        return value.to_dict()
+    if isinstance(value, list | tuple | set):
+        return [_plain(member) for member in cast("Iterable[object]", value)]
+    if isinstance(value, dict):
+        members = cast("dict[object, object]", value)
+        return {key: _plain(member) for key, member in members.items()}
+    return value

@@ -1,0 +1,204 @@
+"""Writing one row: what is flushed, and what an object shows when it was refused."""
+
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from sqlalchemy import Column, inspect
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.ext.mutable import MutableBase
+from sqlalchemy.orm import InstanceState, Session, make_transient
+from sqlalchemy.orm.attributes import flag_modified
+
+from activerow.database import database_of
+from activerow.database.execution import Call
+from activerow.database.flush import AS_FLUSHED, in_place_columns, refuse_waiting, refused, take_back
+from activerow.errors import ActiveRowError
+from activerow.mapping import check_row, check_values, mapper_of
+from activerow.model.rows.attaching import attached, refuse_outdated, refuse_second_changes
+from activerow.model.rows.members import members_at_hand
+from activerow.model.rows.rereading import passing_over_hidden, read_again
+from activerow.model.rows.values import build, fill, is_collection
+
+R = TypeVar("R")
+
+
+async def create(
+    model: type[R],
+    names: Mapping[str, object],
+    *,
+    session: AsyncSession | None,
+    auto_commit: bool | None,
+    refresh: bool = False,
+) -> R:
+    """Make a row of `model` and insert it."""
+    made: list[R] = []
+
+    async def work(session: AsyncSession) -> None:
+        await flush_others(session, None)
+        check_values(mapper_of(model), names, operation="insert", backend=_backend(session))
+        # Made here, where no other task is writing: referring to rows of the unit changes their collections.
+        made.append(build(model, names))
+        await _flush(session, made[0])
+
+    async def after(session: AsyncSession) -> None:
+        await read_again(session, made[0])
+
+    call = Call("insert", model, None, session, lambda: _values_of(made[0]) if made else names)
+    await database_of(model).execution.write(call, work, auto_commit=auto_commit, after=after if refresh else None)
+    return made[0]
+
+
+async def save(row: R, *, session: AsyncSession | None, auto_commit: bool | None, refresh: bool) -> R:
+    """Insert `row`, or update its changed columns."""
+
+    async def work(session: AsyncSession) -> None:
+        await flush_others(session, row)
+        await _flush(session, row)
+
+    async def after(session: AsyncSession) -> None:
+        await read_again(session, row)
+
+    state: InstanceState[Any] = inspect(row)
+    if state.was_deleted and state.session is None:
+        make_transient(row)
+    operation = "insert" if state.key is None else "update"
+    call = Call(operation, type(row), row, session, lambda: _values_of(row))
+    await database_of(type(row)).execution.write(call, work, auto_commit=auto_commit, after=after if refresh else None)
+    return row
+
+
+async def update(
+    row: object, given: Mapping[str, object], *, session: AsyncSession | None, auto_commit: bool | None, refresh: bool
+) -> bool:
+    """Set what is given on `row` and write it when that changed anything; says whether it did."""
+    written: list[bool] = []
+
+    async def work(session: AsyncSession) -> None:
+        await flush_others(session, row)
+        sync = session.sync_session
+        refuse_late(sync, row)
+        with taking_back(sync), attached(sync, row) as target, _showing_again(sync, target):
+            if target is not row:
+                refuse_second_changes(sync, target, given)
+            await _load_replaced(session, target, given)
+            check_values(inspect(target).mapper, given, operation="update", backend=_backend(session))
+            async with members_at_hand(session, target, given):
+                fill(target, given)
+                if is_changed(target):
+                    _flag_untracked(target)
+                    await session.flush()
+                    await _read_computed(session, target)
+                    written.append(True)
+
+    async def after(session: AsyncSession) -> None:
+        if written:
+            await read_again(session, row)
+
+    call = Call("update", type(row), row, session, lambda: _values_of(row))
+    await database_of(type(row)).execution.write(call, work, auto_commit=auto_commit, after=after if refresh else None)
+    return bool(written)
+
+
+def is_changed(row: object) -> bool:
+    """Whether a flush would write something for `row`."""
+    state: InstanceState[Any] = inspect(row)
+    if not state.modified and state.key is not None:
+        return False
+    return state.key is None or any(
+        state.get_history(name, AS_FLUSHED).has_changes() for name in tuple(state.committed_state)
+    )
+
+
+def refuse_late(session: Session, row: object) -> None:
+    """Refuse to write a row in the middle of its own `before_` hook, or through an outdated object."""
+    refuse_waiting(session, row)
+    refuse_outdated(session, row)
+
+
+async def _flush(session: AsyncSession, row: object) -> None:
+    refuse_late(session.sync_session, row)
+    check_row(inspect(row), backend=_backend(session))  # before it is in the session, where it would stay
+    with taking_back(session.sync_session), attached(session.sync_session, row) as target:
+        _flag_untracked(target)
+        await session.flush()
+        await _read_computed(session, target)
+
+
+async def _read_computed(session: AsyncSession, row: object) -> None:
+    """Read what the server has computed from SQL that was given as a value; defaults come with the write."""
+    state: InstanceState[Any] = inspect(row)
+    columns = state.mapper.column_attrs
+    names = [n for n in state.expired_attributes if n in columns and isinstance(columns[n].columns[0], Column)]
+    if names:
+        await session.refresh(row, attribute_names=names)
+
+
+async def flush_others(session: AsyncSession, row: object) -> None:
+    """Write what the program left in the session first, so that its errors are not taken for those of `row`."""
+    sync = session.sync_session
+    if sync.new or sync.deleted or any(other is not row for other in sync.dirty):
+        await session.flush()
+
+
+@contextmanager
+def taking_back(session: Session) -> Generator[None, None, None]:
+    """Take out what the block put into the session when it is refused before anything was sent."""
+    before, deleted = session.new, session.deleted
+    try:
+        yield
+    except BaseException as error:
+        if refused(session, error):
+            take_back(session, before | deleted)
+        elif isinstance(error, ActiveRowError):
+            for instance in session.new - before:
+                session.expunge(instance)
+        raise
+
+
+@contextmanager
+def _showing_again(session: Session, row: object) -> Generator[None, None, None]:
+    """Let the columns of `row` show what they did when the block is refused before anything was sent."""
+    state: InstanceState[Any] = inspect(row)
+    shown, changed = dict(state.dict), dict(state.committed_state)
+    try:
+        yield
+    except BaseException as error:
+        if not (isinstance(error, ActiveRowError) or refused(session, error)):
+            raise
+        for name in state.mapper.column_attrs.keys():  # noqa: SIM118
+            for values, before in ((state.dict, shown), (state.committed_state, changed)):
+                values.pop(name, None)
+                values.update({name: before[name]} if name in before else {})
+        raise
+
+
+async def _load_replaced(session: AsyncSession, row: object, given: Mapping[str, object]) -> None:
+    """Load the to-many relations that a list in `given` replaces."""
+    state: InstanceState[Any] = inspect(row)
+    relations = state.mapper.relationships
+    names = [n for n, value in given.items() if n in relations and relations[n].uselist and is_collection(value)]
+    missing = [name for name in names if name not in state.dict]
+    if missing and state.key is not None:
+        with passing_over_hidden(state):
+            await session.refresh(row, attribute_names=missing)
+
+
+def _flag_untracked(row: object) -> None:
+    """Mark values that may have been changed in place, unseen by SQLAlchemy, so that they are always written."""
+    state: InstanceState[Any] = inspect(row)
+    if state.key is None:
+        return
+    for name in in_place_columns(state.mapper):
+        value = state.dict.get(name)
+        if value is not None and not isinstance(value, MutableBase):
+            flag_modified(row, name)
+
+
+def _backend(session: AsyncSession) -> str | None:
+    return session.bind.dialect.name if session.bind is not None else None
+
+
+def _values_of(row: object) -> dict[str, object]:
+    state: InstanceState[Any] = inspect(row)
+    return {name: value for name, value in state.dict.items() if name in state.mapper.column_attrs}

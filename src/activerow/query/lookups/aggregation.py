@@ -1,0 +1,219 @@
+"""Aggregates as SQL: over the rows of a group, or over the related rows of each row."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Float,
+    Integer,
+    Numeric,
+    Select,
+    case,
+    distinct,
+    func,
+    select,
+    type_coerce,
+)
+from sqlalchemy.engine import Dialect
+from sqlalchemy.orm import RelationshipProperty, aliased
+from sqlalchemy.types import TypeDecorator, TypeEngine
+
+from activerow.aggregates import Aggregate, Avg, Count
+from activerow.errors import UsageError
+from activerow.mapping import mapper_of, primary_key_names
+from activerow.q import Q
+from activerow.query.lookups.columns import Column, column_at
+from activerow.query.lookups.conditions import condition_of
+from activerow.query.lookups.paths import Field, field_at, implementation, related_alias
+
+# --- types ----------------------------------------------------------------------------------------------------------
+
+
+class _Whole(TypeDecorator[int]):
+    """An `int`, where servers give sums of integers as decimals."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> int | None:  # noqa: ARG002
+        return None if value is None else int(value)
+
+
+class _Real(TypeDecorator[float]):
+    """A `float`, where servers give averages of integers as decimals."""
+
+    impl = Float
+    cache_ok = True
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> float | None:  # noqa: ARG002
+        return None if value is None else float(value)
+
+
+def applied(function: str, expression: Any, *, once: bool = False) -> ColumnElement[Any]:
+    """An SQL aggregate function of an expression, with a result of the same type on every backend.
+
+    Args:
+        function: Its name in SQL.
+        expression: What it is applied to.
+        once: To every value once.
+    """
+    value = getattr(func, function)(distinct(expression) if once else expression)
+    taken = implementation(cast("TypeEngine[Any]", expression.type)) if hasattr(expression, "type") else None
+    if function == "avg" and isinstance(taken, Integer | Float | Numeric):
+        is_decimal = isinstance(taken, Numeric) and taken.asdecimal
+        return type_coerce(value, Numeric() if is_decimal else _Real())
+    return type_coerce(value, _Whole()) if function == "sum" and isinstance(taken, Integer) else value
+
+
+# --- SQL ------------------------------------------------------------------------------------------------------------
+
+
+def over_group(model: type, aggregate: Aggregate[Any], *, is_single: bool) -> Column:
+    """The aggregate over the rows of a group; `is_single` says that a group is one row.
+
+    Raises:
+        UnknownFieldError, UnknownLookupError: A name does not exist.
+        UsageError: The path ends at no column, or the values of several rows' related ones cannot be told apart.
+    """
+    related = _related(model, aggregate)
+    if related is None:
+        return _direct(model, aggregate)
+    if aggregate.distinct and not is_single:
+        raise UsageError(
+            f"{aggregate!r} with distinct=True is of the related rows of one {model.__name__}: group by its primary key"
+        )
+    if isinstance(aggregate, Avg) and not is_single:
+        total, count = related.value("sum"), related.value("count")
+        quotient = applied("sum", total) / func.nullif(applied("sum", count), 0)
+        return Column(type_coerce(quotient, applied("avg", related.column).type))
+    function = aggregate.function
+    if is_single:
+        return Column(applied("max", related.value(function)))
+    if function == "count":
+        return Column(func.coalesce(applied("sum", related.value("count")), 0))
+    return Column(applied(function, related.value(function)))
+
+
+def over_related(model: type, computed: object) -> Any:
+    """What `values` computes for each row: SQL as it is, or an aggregate over the row's related rows.
+
+    Raises:
+        UnknownFieldError, UnknownLookupError: A name does not exist.
+        UsageError: It is an aggregate over the rows themselves.
+    """
+    if not isinstance(computed, Aggregate):
+        return computed
+    aggregate = cast("Any", computed)
+    related = _related(model, aggregate)
+    if related is None:
+        raise UsageError(f"{aggregate!r} is one value of many rows: say of which, with group_by(...)")
+    return related.value(aggregate.function)
+
+
+def _direct(model: type, aggregate: Aggregate[Any]) -> Column:
+    """The aggregate of a column of the group's rows, or of rows that each refers to."""
+    condition = condition_of(model, aggregate.where) if aggregate.where is not None else None
+    if isinstance(aggregate.of, str) and aggregate.of == "*":
+        _refuse_distinct(aggregate)
+        every = func.count() if condition is None else func.count(case((condition, 1)))
+        return Column(every)
+    column = _column(model, aggregate.of)
+    expression = column.expression if condition is None else case((condition, column.expression))
+    return Column(applied(aggregate.function, expression, once=aggregate.distinct), column.hops)
+
+
+def _refuse_distinct(aggregate: Aggregate[Any]) -> None:
+    if aggregate.distinct:
+        raise UsageError(f"{aggregate!r} counts rows, which differ: name the column whose values to count once")
+
+
+def _column(model: type, of: object) -> Column:
+    """The column of a path across to-one relations; of a relation at its end the key, which is NULL without a row."""
+    if not isinstance(of, str):
+        return column_at(model, of)
+    field = field_at(model, of)
+    if field.relation is None or field.rest:
+        return column_at(model, of)
+    hops = (*field.hops, field.name)
+    entity = related_alias(model, hops, "join")
+    return Column(getattr(entity, primary_key_names(field.relation.mapper.class_)[0]), hops)
+
+
+@dataclass(frozen=True, slots=True)
+class _Related:
+    """An aggregate over rows that are found along relations from each row: a subquery."""
+
+    aggregate: Aggregate[Any]
+    source: Select[Any]
+    column: Any
+
+    def value(self, function: str) -> ColumnElement[Any]:
+        """A function of the related rows of one row."""
+        once = self.aggregate.distinct
+        value = func.count() if self.column is None else applied(function, self.column, once=once)
+        return self.source.with_only_columns(value, maintain_column_froms=True).scalar_subquery()
+
+
+def _related(model: type, aggregate: Aggregate[Any]) -> _Related | None:
+    """The related rows that an aggregate is over; None when its path crosses no to-many relation."""
+    path = _path(aggregate.of)
+    if path is None or path == "*":
+        return None
+    field = field_at(model, path)
+    relations = list(_relations(model, field))
+    if not any(relation.uselist for relation in relations):
+        return None
+    if field.rest:
+        raise UsageError(f"{model.__name__}.{path} must end at a column or a relation, not at {'__'.join(field.rest)}")
+    if field.relation is not None and not isinstance(aggregate, Count):
+        raise UsageError(f"{aggregate!r} needs a column of the related rows, like {path}__id")
+    source, entity = _joined(model, relations)
+    if aggregate.where is not None:
+        _refuse_sql(aggregate, aggregate.where)
+        condition = condition_of(relations[-1].mapper.class_, aggregate.where, entity)
+        source = source if condition is None else source.where(condition)
+    if field.relation is not None:
+        _refuse_distinct(aggregate)
+        return _Related(aggregate, source, None)
+    return _Related(aggregate, source, getattr(entity, field.name))
+
+
+def _refuse_sql(aggregate: Aggregate[Any], group: Q) -> None:
+    """Related rows stand under a name of their own, which SQL from outside does not speak of."""
+    for part in group.parts:
+        if isinstance(part, Q):
+            _refuse_sql(aggregate, part)
+        elif not isinstance(part, tuple):
+            raise UsageError(f"where= of {aggregate!r} takes lookups on the related rows, like Q(age__gte=18), not SQL")
+
+
+def _path(of: object) -> str | None:
+    """The path that an aggregate takes; `User.posts` is the path of its name."""
+    if isinstance(of, str):
+        return of
+    relation: object = getattr(of, "property", None)
+    return relation.key if isinstance(relation, RelationshipProperty) else None
+
+
+def _relations(model: type, field: Field) -> Sequence[RelationshipProperty[Any]]:
+    relations: list[RelationshipProperty[Any]] = []
+    for name in (*field.hops, *((field.name,) if field.relation is not None else ())):
+        relations.append(mapper_of(model).relationships[name])
+        model = relations[-1].mapper.class_
+    return relations
+
+
+def _joined(model: type, relations: Sequence[RelationshipProperty[Any]]) -> tuple[Select[Any], Any]:
+    """A SELECT along relations that starts from a row outside of it, and the entity at its end."""
+    # New aliases each time: a subquery would take one that stands outside of it for that one.
+    entity = aliased(relations[0].mapper.class_)
+    link = getattr(model, relations[0].key).of_type(entity)
+    statement = cast("Select[Any]", select(func.count()).select_from(entity).where(link))
+    for relation in relations[1:]:
+        target = aliased(relation.mapper.class_)
+        statement = statement.join(getattr(entity, relation.key).of_type(target))
+        entity = target
+    return statement, entity

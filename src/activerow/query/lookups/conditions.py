@@ -1,0 +1,142 @@
+"""Lookups: `age__gte=18`, `posts__title__icontains="async"` and groups of them, turned into SQL conditions.
+
+A lookup speaks SQL: a comparison with NULL is neither true nor false, so `ne`, `not_in` and `~Q(...)` on a column do
+not find its NULL rows (ask for them with `isnull`). `exact` and `in` compare as the column's collation does; `contains`
+and its like mind letter case on every backend, and those with an `i` before them on none.
+
+A path across a relation asks whether there is a related row (`EXISTS`). All lookups of one call on one path ask for the
+same related row, except those under a `~`, which ask that there is no such row.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Final, cast
+
+from sqlalchemy import ColumnElement, Integer, and_, literal_column, not_, or_, select
+
+from activerow.errors import UsageError
+from activerow.q import Condition, Connector, Q
+from activerow.query.lookups.comparison import compare
+from activerow.query.lookups.operands import Lookup
+from activerow.query.lookups.paths import lookup_at, related_alias
+
+_ONE: Final = literal_column("1", Integer())
+
+
+def condition_of(model: type, group: Q, entity: Any = None) -> Condition | None:
+    """The SQL of a group, on the model or an alias of it; None when it says nothing.
+
+    Raises:
+        UnknownFieldError, UnknownLookupError: A name does not exist.
+        UsageError: A value does not fit its lookup, or something is no condition.
+        InvalidDataError: A value could not be in its column.
+    """
+    entity = model if entity is None else entity
+    return _sql(_Place(model, entity, ()), _resolved(model, group)) if group.parts else None
+
+
+# --- names ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """A `Q` whose names are resolved."""
+
+    connector: Connector
+    negated: bool
+    members: "tuple[_Node, ...]"
+
+
+_Node = Lookup | _Group | Condition
+
+
+def _resolved(model: type, part: Q | tuple[str, object] | Condition) -> _Node:
+    if isinstance(part, Q):
+        return _Group(part.connector, part.negated, tuple(_resolved(model, member) for member in part.parts))
+    if not isinstance(part, tuple):
+        return _clause(part)
+    path, value = part
+    return Lookup(*lookup_at(model, path), value)
+
+
+def _clause(condition: object) -> Condition:
+    """An SQL condition as it is.
+
+    Raises:
+        UsageError: It is none; most likely a row's attribute was compared instead of the class's.
+    """
+    attribute = getattr(condition, "__clause_element__", None)
+    element: object = attribute() if attribute is not None else condition
+    if not isinstance(element, ColumnElement):
+        kind = type(condition).__name__
+        raise UsageError(f"where() takes SQL conditions, like User.age > 18, and Q(...), not a {kind}")
+    return cast("Condition", element)
+
+
+# --- SQL ------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a condition stands: on `entity`, which is `model` or the alias at the end of `hops` from it."""
+
+    model: type
+    entity: Any
+    hops: tuple[str, ...]
+
+    def beyond(self, hop: str) -> "_Place":
+        """The place at the other end of a relation."""
+        hops = (*self.hops, hop)
+        return _Place(self.model, related_alias(self.model, hops, "exists"), hops)
+
+
+def _sql(place: _Place, node: _Node) -> Condition:
+    if isinstance(node, Lookup):
+        hop = _next_hop(place, node)
+        return compare(place.entity, node) if hop is None else _exists(place, hop, node)
+    if not isinstance(node, _Group):
+        return node
+    if node.connector == "or":
+        joined = or_(*[_sql(place, member) for member in node.members])
+    else:
+        conditions = list(_conjunction(place, node))
+        joined = conditions[0] if len(conditions) == 1 else and_(*conditions)
+    return not_(joined) if node.negated else joined
+
+
+def _conjunction(place: _Place, group: _Group) -> Iterable[Condition]:
+    """The conditions of an AND group: one EXISTS for all members that cross the same relation."""
+    crossing: dict[str, list[_Node]] = {}
+    for member in _flattened(group):
+        hop = _next_hop(place, member)
+        if hop is None:
+            yield _sql(place, member)
+        else:
+            crossing.setdefault(hop, []).append(member)
+    for hop, members in crossing.items():
+        yield _exists(place, hop, _Group("and", negated=False, members=tuple(members)))
+
+
+def _flattened(group: _Group) -> Iterable[_Node]:
+    for member in group.members:
+        if isinstance(member, _Group) and member.connector == "and" and not member.negated:
+            yield from _flattened(member)
+        else:
+            yield member
+
+
+def _next_hop(place: _Place, node: _Node) -> str | None:
+    """The relation that the whole of `node` crosses next; None when it crosses none, or not one alone."""
+    if isinstance(node, Lookup):
+        depth = len(place.hops)
+        return node.field.hops[depth] if len(node.field.hops) > depth else None
+    if not isinstance(node, _Group) or node.negated:
+        return None
+    hops = {_next_hop(place, member) for member in node.members}
+    return hops.pop() if len(hops) == 1 else None
+
+
+def _exists(place: _Place, hop: str, inner: _Node) -> Condition:
+    there = place.beyond(hop)
+    rows = select(_ONE).select_from(there.entity)
+    return rows.where(getattr(place.entity, hop).of_type(there.entity), _sql(there, inner)).exists()

@@ -1,0 +1,13 @@
+"""What a query asks for, as data, and the statements it becomes.
+
+- `plan`: the links of a query, and its SELECTs.
+- `selection`: the links, each of which returns a new query.
+- `joins`: `join()`.
+- `include`: paths of relations, and their loader options.
+"""
+
+from activerow.query.plan.include import Chosen, Path, Tree, path_of, target_of, tree_of
+from activerow.query.plan.plan import Plan
+from activerow.query.plan.selection import EVERYTHING, Selection
+
+__all__ = ["EVERYTHING", "Chosen", "Path", "Plan", "Selection", "Tree", "path_of", "target_of", "tree_of"]

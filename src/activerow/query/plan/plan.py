@@ -1,0 +1,210 @@
+"""What a query asks for, as data, and the statements it becomes."""
+
+from dataclasses import dataclass, replace
+from typing import Any, Self, cast
+
+from sqlalchemy import ColumnElement, Integer, Select, SelectBase, Subquery, func, literal_column, select, tuple_
+from sqlalchemy.orm import LoaderCriteriaOption
+from sqlalchemy.orm.interfaces import ORMOption
+from sqlalchemy.sql.base import ExecutableOption
+from sqlalchemy.sql.visitors import iterate
+
+from activerow.errors import UsageError
+from activerow.mapping import criteria_of, primary_key_names
+from activerow.query.lookups import Column, applied, bare, by_primary_key, joined, reverse
+from activerow.query.plan.include import Path, include_options
+from activerow.query.plan.joins import Join, are_own, once, with_joins
+
+
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """`FOR UPDATE`, and what to do about rows that others have locked."""
+
+    nowait: bool = False
+    skip_locked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The links of a query."""
+
+    conditions: tuple[ColumnElement[bool], ...] = ()
+    criteria: tuple[tuple[str, object], ...] = ()
+    order: tuple[Column, ...] = ()
+    most: int | None = None
+    skip: int | None = None
+    distinct: bool = False
+    include: tuple[Path, ...] = ()
+    columns: tuple[ORMOption, ...] = ()
+    options: tuple[ExecutableOption, ...] = ()
+    lock: Lock | None = None
+    replica: bool | None = None
+    joins: tuple[Join, ...] = ()
+    shown: tuple[type, ...] = ()
+    only_hidden: bool = False
+
+    # -- variations ----------------------------------------------------------------------------------------------
+
+    def ordered(self, model: type) -> Self:
+        """The same, by primary key where no order was asked for."""
+        return self if self.order else replace(self, order=by_primary_key(model))
+
+    def backwards(self, model: type) -> Self:
+        """The same in the opposite order.
+
+        Raises:
+            UsageError: A limit or offset would cut the other end.
+        """
+        if self.most is not None or self.skip is not None:
+            raise UsageError(
+                "last() of a query with limit or offset would be another row; reverse its order_by instead"
+            )
+        return replace(self, order=reverse(self.ordered(model).order))
+
+    def at_most(self, count: int) -> Self:
+        """The same, for no more than `count` rows."""
+        return replace(self, most=count if self.most is None else min(count, self.most))
+
+    def reads_replica(self) -> bool | None:
+        """Whether the rows may come from a replica; None leaves it to the database's policy.
+
+        Raises:
+            UsageError: They are to be locked, which a replica cannot do.
+        """
+        if self.lock is None:
+            return self.replica
+        if self.replica:
+            raise UsageError("for_update() locks rows of the primary; leave out on_replica()")
+        return False
+
+    def loading_links(self) -> list[str]:
+        """The links that say how rows are loaded, by name; options that only say which rows there are do not count."""
+        links = {
+            "include": self.include,
+            "only/defer": self.columns,
+            "for_update": self.lock,
+            "options": not all(isinstance(option, LoaderCriteriaOption) for option in self.options),
+        }
+        return [link for link, used in links.items() if used]
+
+    # -- statements ----------------------------------------------------------------------------------------------
+
+    def rows(self, model: type) -> Select[Any]:
+        """SELECT of the model's rows, with everything the query asks for."""
+        hidden = criteria_of(model, self.shown)
+        options = (*self._include_options(model), *self.columns, *self.options, *hidden)
+        statement: Select[Any] = select(cast("type[Any]", model))
+        if options:
+            statement = statement.options(*options)
+        if self.distinct:
+            # What rows are sorted by must be among the columns; the reader takes the first one alone.
+            statement = statement.add_columns(*[bare(key.expression) for key in self.order if key.hops])
+        statement = self._cut(self._sorted(self._filtered(statement), model), model)
+        statement = once(statement, model, self.order) if self.joins else statement
+        return statement.execution_options(populate_existing=True) if self.lock is not None else statement
+
+    def values(self, model: type, columns: tuple[Column, ...]) -> Select[Any]:
+        """SELECT of single columns of the rows."""
+        return self.onto(cast("Select[Any]", select(*[column.expression for column in columns])), model, columns)
+
+    def onto(self, selected: Select[Any], model: type, columns: tuple[Column, ...]) -> Select[Any]:
+        """A SELECT of `columns` that reads them of the rows."""
+        statement = self._filtered(selected.select_from(model).options(*self.criteria_options(model)))
+        statement = once(statement, model, (*columns, *self.order)) if self._repeats(model, columns) else statement
+        return self._cut(self._sorted(statement, model, columns), model)
+
+    def keys(self, model: type) -> Select[Any]:
+        """SELECT of the primary keys of the rows."""
+        return self.values(model, by_primary_key(model))
+
+    def count(self, model: type) -> Select[int]:
+        """SELECT of the number of rows."""
+        if self._is_cut():
+            plan = replace(self._without_lock("count()"), order=())
+            # SQLAlchemy asks the outermost statement alone for the options of all.
+            outer = select(func.count()).options(*self.criteria_options(model))
+            return outer.select_from(plan.keys(model).subquery())
+        statement = select(func.count()).select_from(model).options(*self.criteria_options(model))
+        return self._without_lock("count()")._filtered(statement)
+
+    def exists(self, model: type) -> Select[int]:
+        """SELECT of a row of one constant, or of none."""
+        statement = select(literal_column("1", Integer())).select_from(model).options(*self.criteria_options(model))
+        return self.at_most(1)._cut(self._filtered(statement), model)
+
+    def aggregate(self, model: type, function: str, column: Column) -> Select[Any]:
+        """SELECT of an aggregate of one column over the rows."""
+        plan = self._without_lock(f"{function}()")
+        if not self._is_cut():
+            value = applied(function, column.expression)
+            return replace(plan, order=()).values(model, (Column(value, column.hops),))
+        name = Column(column.expression.label("value"), column.hops)
+        outer = select(applied(function, plan.values(model, (name,)).subquery().c.value))
+        return outer.options(*self.criteria_options(model))
+
+    def target(self, model: type, dialect: str) -> tuple[ColumnElement[bool], ...]:
+        """The conditions of an UPDATE or DELETE of the rows: those of the query, or that the key is one of its keys."""
+        if (
+            self.most is None
+            and self.skip is None
+            and not self.joins
+            and not (dialect == "mysql" and self._has_subquery())
+        ):
+            return self.conditions
+        # Twice nested: MySQL neither reads the table it writes, nor takes LIMIT, in a subquery of its own.
+        plan = self if self.most is not None or self.skip is not None else replace(self, order=(), distinct=True)
+        found: Subquery = plan.keys(model).subquery()
+        columns: list[Any] = [getattr(model, name) for name in primary_key_names(model)]
+        left = columns[0] if len(columns) == 1 else tuple_(*columns)
+        return (cast("ColumnElement[bool]", left.in_(select(*found.c))),)
+
+    # -- pieces --------------------------------------------------------------------------------------------------
+
+    def _filtered(self, statement: Select[Any]) -> Select[Any]:
+        statement = with_joins(statement, self.joins) if self.joins else statement
+        return statement.where(*self.conditions) if self.conditions else statement
+
+    def _repeats(self, model: type, columns: tuple[Column, ...]) -> bool:
+        """Whether joins repeat the rows that `columns` are asked of."""
+        return bool(self.joins) and are_own(model, columns)
+
+    def _sorted(self, statement: Select[Any], model: type, columns: tuple[Column, ...] = ()) -> Select[Any]:
+        statement = joined(statement, model, (*columns, *self.order))
+        return statement.order_by(*[key.expression for key in self.order]) if self.order else statement
+
+    def _cut(self, statement: Select[Any], model: type) -> Select[Any]:
+        if self.distinct:
+            statement = statement.distinct()
+        if self.most is not None:
+            statement = statement.limit(self.most)
+        if self.skip is not None:
+            statement = statement.offset(self.skip)
+        if self.lock is not None and self.joins:
+            raise UsageError("rows that join() repeats cannot be locked; ask by lookups across relations, or by key")
+        if self.lock is not None:
+            # Of the model's rows alone: what is joined for their order stays free.
+            lock = self.lock
+            statement = statement.with_for_update(of=model, nowait=lock.nowait, skip_locked=lock.skip_locked)
+        return statement
+
+    def _is_cut(self) -> bool:
+        return self.distinct or self.most is not None or self.skip is not None or bool(self.joins)
+
+    def _include_options(self, model: type) -> tuple[ORMOption, ...]:
+        # PostgreSQL cannot lock the nullable side of an outer join, and MariaDB would lock the joined rows as well.
+        # Nor can rows that are grouped by their key bring other rows' columns along.
+        joins = self.lock is None and not self.joins
+        return include_options(model, self.include, joins=joins) if self.include else ()
+
+    def criteria_options(self, model: type) -> list[ExecutableOption]:
+        """The options that change which rows there are, for statements that load none."""
+        given = [option for option in self.options if isinstance(option, LoaderCriteriaOption)]
+        return [*given, *criteria_of(model, self.shown)]
+
+    def _without_lock(self, terminal: str) -> Self:
+        if self.lock is not None:
+            raise UsageError(f"{terminal} cannot lock rows; leave out for_update()")
+        return self
+
+    def _has_subquery(self) -> bool:
+        return any(isinstance(part, SelectBase) for condition in self.conditions for part in iterate(condition))

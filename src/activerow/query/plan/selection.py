@@ -1,0 +1,230 @@
+"""What a query is made of: the model, the session, and what the links have gathered. Frozen data; nothing is read."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final, Generic, Self, TypeVar, cast
+
+from sqlalchemy import ColumnElement, ColumnExpressionArgument, Select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import QueryableAttribute, defer, load_only
+from sqlalchemy.sql.base import ExecutableOption
+
+from activerow.errors import UnknownFieldError, UsageError
+from activerow.mapping import Hiding, criterion_of, fields_of, hiding_of
+from activerow.q import Q, all_of
+from activerow.query.lookups import Key, among, condition_of, sort_key
+from activerow.query.plan.include import Path, chosen, merged, path_of, target_of
+from activerow.query.plan.joins import Join
+from activerow.query.plan.plan import Lock, Plan
+
+M = TypeVar("M")
+
+Attribute = str | QueryableAttribute[Any]
+
+EVERYTHING: Final = Plan()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Selection(Generic[M]):
+    """A selection of rows of a model; every link returns a new one.
+
+    Attributes:
+        model: The model whose rows are meant.
+        session: The session to use; None asks the scope for one.
+        plan: What the links have gathered.
+    """
+
+    model: type[M]
+    session: AsyncSession | None = None
+    plan: Plan = EVERYTHING
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {self.model.__name__}>"
+
+    @property
+    def statement(self) -> Select[M]:
+        """The SELECT that `all` runs."""
+        statement = self.plan.rows(self.model)
+        criterion = criterion_of(self.model, self.plan.shown)
+        # Spelt out, as the statement's options are lost where it becomes part of another one.
+        return statement if criterion is None else statement.where(criterion)
+
+    # -- links ---------------------------------------------------------------------------------------------------
+
+    def filter_by(self, values: Mapping[str, object] | None = None, /, **lookups: object) -> Self:
+        """Only rows for which all lookups hold: `age__gte=18`, `posts__title__icontains="async"`.
+
+        Args:
+            values: Lookups as a mapping, for names from outside.
+            lookups: Names and values; see `activerow.lookups`.
+
+        Raises:
+            UnknownFieldError, UnknownLookupError: A name does not exist.
+            UsageError: A value does not fit its lookup.
+            InvalidDataError: A value could not be in its column.
+        """
+        return self._narrowed(Q(values, **lookups), (*(values or {}).items(), *lookups.items()))
+
+    def where(self, *conditions: ColumnExpressionArgument[bool] | Q) -> Self:
+        """Only rows for which all conditions hold: `User.age >= 18`, or groups such as `Q(age=1) | ~Q(name="x")`."""
+        members = cast("tuple[ColumnElement[bool] | Q, ...]", conditions)
+        named = [pair for member in members if isinstance(member, Q) for pair in member.criteria()]
+        return self._narrowed(all_of(members), tuple(named))
+
+    def using(self, session: AsyncSession | None) -> Self:
+        """The same query in another session; None asks the scope for one."""
+        return replace(self, session=session)
+
+    def join(self, target: Any, on: ColumnExpressionArgument[bool] | None = None, *, outer: bool = False) -> Self:
+        """Join another table by hand: `join(User.posts)`, `join(Log, Log.user_id == User.id)`.
+
+        For what lookups, which join nothing, cannot say. A row of the model still comes once, and counts once, however
+        many rows are joined to it; only `values`, `pluck` and aggregates of the joined columns see each joined row.
+        Order by joined columns with an aggregate: `func.max(Post.created_at)`.
+
+        Args:
+            target: A relation's attribute, a model, an alias or a table, as `Select.join` takes it.
+            on: The condition; without one, the foreign key between the two.
+            outer: Keep rows without a match.
+
+        Raises:
+            UsageError: `target` is a name.
+        """
+        if isinstance(target, str):
+            raise UsageError(f"join() takes a relation's attribute or a model, like {self.model.__name__}.{target}")
+        return self._with(joins=(*self.plan.joins, Join(target, on, outer)))
+
+    def order_by(self, *keys: str | ColumnExpressionArgument[Any] | None) -> Self:
+        """Sort by `"name"`, `"-created_at"` (descending), `"author__name"` or expressions, after the keys so far.
+
+        None forgets the keys so far.
+        """
+        if len(keys) == 1 and keys[0] is None:
+            return self._with(order=())
+        return self._with(order=(*self.plan.order, *[sort_key(self.model, key) for key in keys]))
+
+    def limit(self, count: int | None) -> Self:
+        """No more than `count` rows; relations that are included do not count."""
+        return self._with(most=_checked("limit", count))
+
+    def offset(self, count: int | None) -> Self:
+        """Pass over the first `count` rows."""
+        return self._with(skip=_checked("offset", count))
+
+    def distinct(self) -> Self:
+        """Each row once (SELECT DISTINCT)."""
+        return self._with(distinct=True)
+
+    def include(self, *paths: Attribute, where: ColumnExpressionArgument[bool] | Q | None = None) -> Self:
+        """Load relations with the rows: `"posts.comments"`, `User.posts`. To-one by JOIN, to-many by a second SELECT.
+
+        Args:
+            paths: Relations of the model, or paths with a `.` between their names.
+            where: Load only those rows at the end of the path, `include("posts", where=Q(published=True))`. The
+                relation is then loaded in part: it can be read and appended to, but no list may replace it.
+
+        Raises:
+            UnknownFieldError: A name is not a relation of the model it stands on.
+            UsageError: `where` is given for a to-one relation, or twice for one path.
+        """
+        names = [path_of(self.model, path) for path in paths]
+        if where is not None:
+            names = [chosen(self.model, name, self._condition_at(name, where)) for name in names]
+        return self._with(include=merged(self.plan.include, names))
+
+    def only(self, *columns: Attribute) -> Self:
+        """Load no other columns (and the primary key); reading one of the others raises `NotLoadedError`."""
+        option = load_only(*[self._column(column) for column in columns])
+        return self._with(columns=(*self.plan.columns, option))
+
+    def defer(self, *columns: Attribute) -> Self:
+        """Do not load these columns; reading one of them raises `NotLoadedError`."""
+        options = [defer(self._column(column)) for column in columns]
+        return self._with(columns=(*self.plan.columns, *options))
+
+    def for_update(self, *, nowait: bool = False, skip_locked: bool = False) -> Self:
+        """Lock the rows until the transaction ends, and show their current values, also in rows loaded before.
+
+        Rows with unsaved changes are refused (`UsageError`) when they are read. SQLite has no row locks: there a
+        transaction that writes excludes others as a whole.
+
+        Args:
+            nowait: Raise `LockTimeoutError` where another transaction holds a lock, rather than wait.
+            skip_locked: Leave out rows that another transaction has locked.
+        """
+        return self._with(lock=Lock(nowait=nowait, skip_locked=skip_locked))
+
+    def on_replica(self, *, allowed: bool = True) -> Self:
+        """Let a replica answer outside any unit: rows may be those of a moment ago. In a unit, the unit answers.
+
+        Args:
+            allowed: False asks the primary, whatever the database's `replica_policy` says.
+        """
+        return self._with(replica=allowed)
+
+    def options(self, *options: ExecutableOption) -> Self:
+        """SQLAlchemy's own options: `joinedload(...)`, `with_loader_criteria(...)`."""
+        return self._with(options=(*self.plan.options, *options))
+
+    def with_deleted(self, *models: type) -> Self:
+        """Deleted rows too: of the query's model, or, where models are named, of those.
+
+        `Post.query().with_deleted(User).include("author")` shows the deleted authors of posts that are not.
+
+        Raises:
+            UsageError: A model does not mix in `SoftDelete`.
+        """
+        for model in models or (self.model,):
+            self._hiding(model, "with_deleted")
+        return self._with(shown=(*self.plan.shown, *(models or (self.model,))))
+
+    def only_deleted(self) -> Self:
+        """Only rows of the model that are deleted.
+
+        Raises:
+            UsageError: The model does not mix in `SoftDelete`.
+        """
+        mark = getattr(self.model, self._hiding(self.model, "only_deleted").mark)
+        conditions = (*self.plan.conditions, mark.is_not(None))
+        return self._with(shown=(*self.plan.shown, self.model), conditions=conditions, only_hidden=True)
+
+    # -- inside --------------------------------------------------------------------------------------------------
+
+    def _with(self, **links: Any) -> Self:
+        return replace(self, plan=replace(self.plan, **links))
+
+    def _narrowed(self, group: Q, criteria: Sequence[tuple[str, object]]) -> Self:
+        condition = condition_of(self.model, group)
+        if condition is None:
+            return self
+        plan = self.plan
+        return self._with(conditions=(*plan.conditions, condition), criteria=(*plan.criteria, *criteria))
+
+    def _condition_at(self, path: Path, where: Any) -> ColumnElement[bool]:
+        target = target_of(self.model, path)
+        condition = condition_of(target, all_of((where,)))
+        if condition is None:
+            raise UsageError(f"include(where=...) of {self.model.__name__}.{'.'.join(path)} says nothing: leave it out")
+        return condition
+
+    def _among(self, keys: Sequence[Key]) -> Self:
+        return self._with(conditions=(*self.plan.conditions, among(self.model, keys)))
+
+    def _hiding(self, model: type, link: str) -> Hiding:
+        hiding = hiding_of(model)
+        if hiding is None:
+            raise UsageError(f"{link}() needs a model that mixes in SoftDelete, and {model.__name__} does not")
+        return hiding
+
+    def _column(self, column: Attribute) -> QueryableAttribute[Any]:
+        name = column if isinstance(column, str) else column.key
+        columns = fields_of(self.model).columns
+        if name not in columns:
+            raise UnknownFieldError(self.model.__name__, name, choices=columns)
+        return cast("QueryableAttribute[Any]", getattr(self.model, name))
+
+
+def _checked(link: str, count: Any) -> int | None:
+    if count is not None and (not isinstance(count, int) or count < 0):
+        raise UsageError(f"{link}() takes a whole number from 0 on, or None")
+    return count

@@ -1,0 +1,431 @@
+"""`Query`: which rows, in which order, with what beside them. Inert until a terminal is awaited."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, TypeVar, cast, overload
+
+from sqlalchemy import ColumnExpressionArgument, Select, SQLColumnExpression
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from activerow.backends import check_explanation, explained
+from activerow.database import database_of
+from activerow.database.execution import Call, Work
+from activerow.errors import MultipleRecordsError, RecordNotFoundError, UsageError
+from activerow.mapping import criteria_of, fields_of, is_hidden, mapper_of, primary_key_names
+from activerow.paging import CursorPage, Page
+from activerow.query.lookups import Key, column_at, is_wide, name_of, over_related, primary_key
+from activerow.query.plan import EVERYTHING, Plan, Selection
+from activerow.query.related import KEYS_PER_STATEMENT, remember_result, reread
+from activerow.query.results import (
+    A,
+    B,
+    Computed,
+    Groups,
+    Numbered,
+    Schema,
+    Step,
+    Stream,
+    check_projection,
+    check_walk,
+    fetch_projected,
+    groups_of,
+    json_objects,
+    json_rows,
+    shape_of,
+)
+from activerow.query.set_writes import check_columns, check_delete, check_plan, delete_rows, update_rows
+
+M = TypeVar("M")
+T = TypeVar("T")
+S = TypeVar("S", bound=Schema)
+
+
+class Query(Selection[M]):
+    """A selection of rows of a model. Links return a new query, terminals are awaited."""
+
+    __slots__ = ()
+
+    # -- rows ----------------------------------------------------------------------------------------------------
+
+    async def all(self) -> list[M]:
+        """Every row."""
+        return await self._fetch(self.plan)
+
+    async def first(self) -> M | None:
+        """The first row, by primary key where no order was asked for; None without rows."""
+        rows = await self._fetch(self.plan.ordered(self.model).at_most(1))
+        return rows[0] if rows else None
+
+    async def last(self) -> M | None:
+        """The last row, by primary key where no order was asked for; None without rows.
+
+        Raises:
+            UsageError: The query has a limit or offset.
+        """
+        rows = await self._fetch(self.plan.backwards(self.model).at_most(1))
+        return rows[0] if rows else None
+
+    async def one(self) -> M:
+        """The only row.
+
+        Raises:
+            RecordNotFoundError: There is none.
+            MultipleRecordsError: There are more.
+        """
+        row = await self.one_or_none()
+        if row is None:
+            raise RecordNotFoundError(self.model.__name__, dict(self.plan.criteria))
+        return row
+
+    async def one_or_none(self) -> M | None:
+        """The only row; None without rows.
+
+        Raises:
+            MultipleRecordsError: There are more.
+        """
+        rows = await self._fetch(self.plan.at_most(2))
+        if len(rows) > 1:
+            raise MultipleRecordsError(self.model.__name__, dict(self.plan.criteria))
+        return rows[0] if rows else None
+
+    async def get(self, key: object, /) -> M:
+        """The row of the query with this primary key; a composite key is a tuple.
+
+        Raises:
+            RecordNotFoundError: There is none.
+            InvalidDataError: The key could not be in its column.
+        """
+        row = await self.get_or_none(key)
+        if row is None:
+            raise RecordNotFoundError(self.model.__name__, self._named(primary_key(self.model, key)))
+        return row
+
+    async def get_or_none(self, key: object, /) -> M | None:
+        """As `get`; None where there is no such row. A plain query answers from the open unit's memory."""
+        parts = primary_key(self.model, key)
+        if None in parts:
+            return None
+        if self.plan is EVERYTHING and not is_wide(self.model, parts):
+            return await self._read(lambda session: self._held_or_read(session, parts))
+        rows = await self._among([parts]).all()
+        return rows[0] if rows else None
+
+    async def get_many(self, keys: Iterable[object], /) -> list[M]:
+        """The rows with these primary keys, in the order of the keys.
+
+        Raises:
+            RecordNotFoundError: Some are missing; `missing` names their keys.
+        """
+        wanted = [primary_key(self.model, key) for key in keys]
+        found: dict[Key, M] = {}
+        distinct = [key for key in dict.fromkeys(wanted) if None not in key]
+
+        async def work(session: AsyncSession) -> None:
+            for start in range(0, len(distinct), KEYS_PER_STATEMENT):
+                chunk = self._among(distinct[start : start + KEYS_PER_STATEMENT])
+                found.update((self._key_of(row), row) for row in await _rows(session, self.model, chunk.plan))
+
+        if distinct:
+            await self._read(work)
+        missing = [key for key in dict.fromkeys(wanted) if key not in found]
+        if missing:
+            raise self._missing(missing)
+        rows = [found[key] for key in wanted]
+        remember_result(list(found.values()), self.plan.include)
+        return rows
+
+    # -- pages ---------------------------------------------------------------------------------------------------
+
+    async def page(self, number: int = 1, size: int = 50) -> Page[M]:
+        """One page of the rows and how many there are, in two statements; empty beyond the last row.
+
+        In the order of the query, and by primary key where that leaves it open.
+
+        Raises:
+            InvalidPageError: Number or size is below 1; nothing was sent.
+        """
+        numbered = Numbered.of(self.model, self.plan, number, size)
+
+        async def work(session: AsyncSession) -> Page[M]:
+            plan = numbered.rows
+            rows = await _rows(session, self.model, plan) if plan is not None else []
+            return numbered.page(rows, cast("int", await session.scalar(numbered.count)))
+
+        page = await self._read(work)
+        remember_result(page.items, self.plan.include)
+        return page
+
+    async def after(self, cursor: str | None = None, size: int = 50) -> CursorPage[M]:
+        """The rows that follow a place, which the page before has named; the first rows without a `cursor`.
+
+        Other rows may come and go between pages: nothing is repeated, nothing left out. In the order of the query, and
+        by primary key where that leaves it open.
+
+        Raises:
+            InvalidCursorError: The cursor is damaged, or was made for another model or order.
+            InvalidPageError: The size is below 1.
+            UsageError: The query has a limit or offset, or an order that rows cannot be compared by.
+        """
+        most = check_walk(self.plan, size)
+
+        async def work(session: AsyncSession) -> CursorPage[M]:
+            step = Step.of(self.model, self.plan, session, cursor, most)
+            if step.plan.lock is not None:
+                await _refuse_unsaved(session, self.model, step.plan)
+            return await step.read(session)
+
+        page = await self._read(work)
+        remember_result(page.items, self.plan.include)
+        return page
+
+    def stream(self, batch: int = 500) -> Stream[M]:
+        """The rows one after the other, read `batch` at a time: `async for user in User.query().stream()`.
+
+        Outside a unit it holds a connection of its own until it ends; where the loop may be left early, write `async
+        with ... .stream() as rows:` around it.
+        """
+        return Stream(self.model, self.plan, _rows, session=self.session, batch=batch)
+
+    # -- numbers and columns -------------------------------------------------------------------------------------
+
+    async def exists(self) -> bool:
+        """Whether there is a row."""
+        statement = self.plan.exists(self.model)
+        return await self._scalar(statement) is not None
+
+    async def count(self) -> int:
+        """How many rows there are; `limit` and `offset` count."""
+        return cast("int", await self._scalar(self.plan.count(self.model)))
+
+    async def sum(self, column: str | ColumnExpressionArgument[Any]) -> Any:
+        """The sum of a column; None without values."""
+        return await self._aggregate("sum", column)
+
+    async def avg(self, column: str | ColumnExpressionArgument[Any]) -> Any:
+        """The average of a column: a float, of a `Numeric` column a Decimal; None without values."""
+        return await self._aggregate("avg", column)
+
+    @overload
+    async def min(self, column: str) -> Any: ...
+    @overload
+    async def min(self, column: ColumnExpressionArgument[T]) -> T | None: ...
+    async def min(self, column: str | ColumnExpressionArgument[Any]) -> Any:
+        """The smallest value of a column; None without values."""
+        return await self._aggregate("min", column)
+
+    @overload
+    async def max(self, column: str) -> Any: ...
+    @overload
+    async def max(self, column: ColumnExpressionArgument[T]) -> T | None: ...
+    async def max(self, column: str | ColumnExpressionArgument[Any]) -> Any:
+        """The largest value of a column; None without values."""
+        return await self._aggregate("max", column)
+
+    async def values(
+        self, /, *columns: str | ColumnExpressionArgument[Any], **computed: Computed
+    ) -> list[dict[str, Any]]:
+        """Dicts of single columns, `"author__name"` included; of all columns where none is named.
+
+        Args:
+            columns: Names, paths across to-one relations, attributes, or labelled SQL.
+            computed: What else is read under a name: SQL, or aggregates of related rows like `posts=Count("posts")`.
+        """
+        named = columns or fields_of(self.model).columns
+        names = [*[name_of(column) for column in named], *computed]
+        rows = await self._columns([*named, *[over_related(self.model, each) for each in computed.values()]])
+        return [dict(zip(names, row, strict=True)) for row in rows]
+
+    @overload
+    async def pluck(self, column: str) -> list[Any]: ...
+    @overload
+    async def pluck(self, column: ColumnExpressionArgument[T]) -> list[T]: ...
+    async def pluck(self, column: str | ColumnExpressionArgument[Any]) -> list[Any]:
+        """The values of one column."""
+        return [row[0] for row in await self._columns([column])]
+
+    async def into(self, schema: type[S]) -> list[S]:
+        """Objects of a Pydantic model class, from what it names alone; no instance of the model is made.
+
+        To-one relations are joined, every to-many relation is one more statement per 500 rows.
+
+        Raises:
+            UnknownFieldError: The schema needs a name that the model does not have.
+            UsageError: It names something that has no SQL, or the query has links that load or lock.
+            pydantic.ValidationError: A row does not fit.
+        """
+        check_projection(self.model, self.plan, "into")
+        shape = shape_of(self.model, schema)
+        rows = await self._read(lambda session: fetch_projected(session, self.model, self.plan, shape))
+        return [schema.model_validate(row, from_attributes=True) for row in rows]
+
+    async def json(self, schema: type[Schema] | None = None, *, by_alias: bool | None = None) -> bytes:
+        """The rows as a JSON array of objects: of all columns, or in the form of a schema as `into` reads it.
+
+        Args:
+            schema: The bytes are those of `TypeAdapter(list[Schema]).dump_json(...)`.
+            by_alias: Name the schema's fields by their aliases; None leaves it to the schema's configuration.
+
+        Raises:
+            UsageError: As `into`; or a value has no JSON form.
+        """
+        if schema is not None:
+            return json_objects(await self.into(schema), schema, by_alias=by_alias)
+        check_projection(self.model, self.plan, "json")
+        return json_rows(await self.values())
+
+    # -- groups and plans ----------------------------------------------------------------------------------------
+
+    @overload
+    def group_by(self, a: SQLColumnExpression[A], /) -> Groups[A]: ...
+    @overload
+    def group_by(self, a: SQLColumnExpression[A], b: SQLColumnExpression[B], /) -> Groups[A, B]: ...
+    @overload
+    def group_by(self, *keys: str | ColumnExpressionArgument[Any]) -> Groups[*tuple[Any, ...]]: ...
+    def group_by(self, *keys: str | ColumnExpressionArgument[Any]) -> Any:
+        """The rows in groups that agree in `keys`: `group_by("country").values(users=Count())`.
+
+        Raises:
+            UnknownFieldError: A key is not a field of the model it stands on.
+            UsageError: A key is no column; or the query sorts, cuts, loads or locks its rows.
+        """
+        return groups_of(self.model, self.session, self.plan, keys)
+
+    async def explain(self, *, analyze: bool = False) -> str:
+        """How the server would run the SELECT of `all`, in its own words; what `include` reads next is not in it.
+
+        Args:
+            analyze: Run it, and say what it took.
+
+        Raises:
+            UsageError: SQLite was asked to analyze.
+        """
+        check_explanation(database_of(self.model).dialect, analyze=analyze)
+        statement = self.statement
+        return await self._read(lambda session: explained(session, statement, analyze=analyze))
+
+    # -- changes -------------------------------------------------------------------------------------------------
+
+    async def update(
+        self,
+        values: Mapping[str, object] | None = None,
+        /,
+        *,
+        auto_commit: bool | None = None,
+        all_rows: bool = False,
+        **columns: object,
+    ) -> int:
+        """Set columns of all rows of the query in one statement; returns how many rows there were.
+
+        Rows loaded in the unit show the new values. Values may be SQL: `update(balance=Account.balance - 10)`.
+
+        Raises:
+            UnknownFieldError, ReadOnlyFieldError: A name may not be set; nothing was sent.
+            UsageError: The query has no condition, and `all_rows` is not given; or it has links that load something.
+            SaveError: The database refused.
+        """
+        given = {**(values or {}), **columns}
+        check_plan(self.model, self.plan, "update", all_rows=all_rows)
+        check_columns(self.model, given)
+
+        async def work(session: AsyncSession) -> int:
+            return await update_rows(session, self.model, self.plan, given)
+
+        return await self._write("update", work, auto_commit, given)
+
+    async def delete(self, *, auto_commit: bool | None = None, all_rows: bool = False, hard: bool = False) -> int:
+        """Delete all rows of the query in one statement; returns how many there were.
+
+        The database's own cascades apply, those of relationships do not. Rows of a model with `SoftDelete` are marked
+        as deleted, unless `hard` is given.
+
+        Raises:
+            UsageError: The query has no condition, and `all_rows` is not given; or it has links that load something;
+                or its rows are deleted already, and `hard` is not given.
+            ForeignKeyViolationError: Other rows refer to one of them.
+        """
+        check_plan(self.model, self.plan, "delete", all_rows=all_rows)
+        check_delete(self.model, self.plan, hard=hard)
+
+        async def work(session: AsyncSession) -> int:
+            return await delete_rows(session, self.model, self.plan, hard=hard)
+
+        return await self._write("delete", work, auto_commit, {})
+
+    # -- inside --------------------------------------------------------------------------------------------------
+
+    async def _read(self, work: Work[T]) -> T:
+        call = Call("select", self.model, None, self.session, replica=self.plan.reads_replica())
+        return await database_of(self.model).execution.read(call, work)
+
+    async def _write(self, operation: str, work: Work[T], auto_commit: bool | None, given: Mapping[str, object]) -> T:
+        call = Call(operation, self.model, None, self.session, lambda: given)
+        return await database_of(self.model).execution.write(call, work, auto_commit=auto_commit)
+
+    async def _fetch(self, plan: Plan) -> list[M]:
+        async def work(session: AsyncSession) -> list[M]:
+            return await _rows(session, self.model, plan)
+
+        rows = await self._read(work)
+        remember_result(rows, plan.include)
+        return rows
+
+    async def _scalar(self, statement: Select[Any]) -> Any:
+        return await self._read(lambda session: session.scalar(statement))
+
+    async def _aggregate(self, function: str, column: object) -> Any:
+        return await self._scalar(self.plan.aggregate(self.model, function, column_at(self.model, column)))
+
+    async def _columns(self, columns: Iterable[object]) -> list[Any]:
+        statement = self.plan.values(self.model, tuple(column_at(self.model, column) for column in columns))
+
+        async def work(session: AsyncSession) -> list[Any]:
+            result = await session.execute(statement)
+            return list(result)
+
+        return await self._read(work)
+
+    async def _held_or_read(self, session: AsyncSession, key: Key) -> M | None:
+        row = await session.get(self.model, key, options=criteria_of(self.model))
+        hidden = row is not None and is_hidden(row)
+        if hidden is None:
+            rows = await _rows(session, self.model, self._among([key]).plan)
+            return rows[0] if rows else None
+        return None if hidden else row
+
+    def _named(self, key: Key) -> dict[str, object]:
+        return dict(zip(primary_key_names(self.model), key, strict=True))
+
+    def _key_of(self, row: M) -> Key:
+        return tuple(mapper_of(self.model).primary_key_from_instance(row))
+
+    def _missing(self, keys: Sequence[Key]) -> RecordNotFoundError:
+        names = primary_key_names(self.model)
+        plain = [key[0] if len(key) == 1 else key for key in keys]
+        criteria: dict[str, object] = {names[0]: plain} if len(names) == 1 else {", ".join(names): plain}
+        return RecordNotFoundError(self.model.__name__, criteria, plain)
+
+
+async def _rows(session: AsyncSession, model: type[M], plan: Plan) -> list[M]:
+    if plan.lock is not None:
+        await _refuse_unsaved(session, model, plan)
+    with reread(session.sync_session, model, plan.include):
+        result = await session.scalars(cast("Select[M]", plan.rows(model)))
+        # unique(): joinedload of a to-many relation, which any option or mapping may bring, repeats the parent.
+        return list(result.unique())
+
+
+async def _refuse_unsaved(session: AsyncSession, model: type, plan: Plan) -> None:
+    """Refuse to lock rows with unsaved changes: a change computed from older values would overwrite the locked ones."""
+    sync = session.sync_session
+    changed = {
+        sync.identity_key(instance=row)[1]: row
+        for row in sync.dirty
+        if isinstance(row, model) and sync.is_modified(row)
+    }
+    if not changed:
+        return
+    with sync.no_autoflush:
+        result = await session.execute(plan.keys(model))
+    for key in result:
+        if tuple(key) in changed:
+            row = changed[tuple(key)]
+            raise UsageError(f"{row!r} has unsaved changes, which the locked values would overwrite: save() it first")

@@ -1,0 +1,10 @@
+"""Relations of rows that are in memory.
+
+- `loading`: reading them for all rows of a result at once.
+- `routes`: the statement that finds the related rows.
+"""
+
+from activerow.query.related.loading import KEYS_PER_STATEMENT, remember_result, reread
+from activerow.query.related.routes import statement_to
+
+__all__ = ["KEYS_PER_STATEMENT", "remember_result", "reread", "statement_to"]

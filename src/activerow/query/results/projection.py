@@ -1,0 +1,229 @@
+"""Rows as objects of a schema: only what the schema names is read, and no instance of the model is made.
+
+To-one relations are joined, each to-many relation is one more statement for up to 500 rows. Where the query has loader
+criteria, to-one relations take a statement, too: a row that the criteria exclude is then no related row.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from operator import itemgetter
+from typing import Any, cast
+from weakref import WeakKeyDictionary
+
+from sqlalchemy import Select, TextClause, select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import LoaderCriteriaOption, RelationshipProperty
+
+from activerow.errors import UsageError
+from activerow.mapping import criteria_of, primary_key_names
+from activerow.query.lookups import Column, Hops, bare, joined, related_alias
+from activerow.query.plan import Plan
+from activerow.query.related import KEYS_PER_STATEMENT, statement_to
+from activerow.query.results.schema_tree import Shape, collection_of
+
+Key = tuple[Any, ...]
+
+
+class Projected:
+    """What was read of one row, as attributes: the input that a schema validates in place of an instance."""
+
+    def __getattr__(self, name: str) -> Any:
+        # Only for what is missing. Pydantic asks for fields that the model lacks, and then takes their default.
+        known = ", ".join(self.__dict__)
+        raise AttributeError(f"{name!r} was not read: a projection has what its schema names ({known})", name=name)
+
+    def __repr__(self) -> str:
+        return f"<projection of {', '.join(self.__dict__)}>"
+
+
+def check_projection(model: type, plan: Plan, terminal: str) -> None:
+    """Accept a query whose links mean something where no instance is made.
+
+    Raises:
+        UsageError: It loads something, or locks.
+    """
+    refused = plan.loading_links()
+    if refused:
+        raise UsageError(
+            f"{terminal}() of a {model.__name__} query with {', '.join(refused)}: leave that out, the schema says what"
+            f" is read (of options, with_loader_criteria() applies)"
+        )
+
+
+async def fetch_projected(session: AsyncSession, model: type, plan: Plan, shape: Shape) -> list[Projected]:
+    """The rows of a query in the given shape, with what they are related to."""
+    layout = _layout_of(shape, joins=not plan.options)
+    result = await session.execute(layout.narrowed(model, plan))
+    part = layout.part
+    rows: dict[Any, Projected] = {}
+    for row in result:
+        key = part.key(row)
+        if key not in rows:  # as all() does it: a condition that brings in another table may repeat a row
+            rows[key] = part.build(row)
+    given = cast("tuple[LoaderCriteriaOption, ...]", plan.options)
+    options = (*[option for option in given if option.propagate_to_loaders], *criteria_of(model, plan.shown))
+    found = list(rows.values())
+    await _follow(session, part, found, options)
+    return found
+
+
+# --- what stands where in a row -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Part:
+    """One entity among the columns of a statement: its attributes are at `start` to `stop`."""
+
+    names: tuple[str, ...]
+    start: int
+    stop: int
+    key: Callable[[Any], Any]
+    constants: Mapping[str, object]
+    joined: "tuple[tuple[str, _Part], ...]"
+    fetched: "tuple[_Fetched, ...]"
+
+    def build(self, row: Sequence[Any]) -> Projected:
+        """The entity of a row, and those that are joined to it."""
+        values = dict(zip(self.names, row[self.start : self.stop], strict=True))
+        if self.constants:
+            values.update(self.constants)
+        for name, part in self.joined:
+            values[name] = part.build(row) if row[part.start] is not None else None
+        projected = Projected.__new__(Projected)
+        projected.__dict__ = values
+        return projected
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Fetched:
+    """A relation that is read by a statement of its own, whose rows begin with the values of `keys`."""
+
+    name: str
+    keys: tuple[str, ...]
+    statement: Select[Any]
+    part: _Part
+    collection: type[list[Any]] | type[set[Any]] | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Layout:
+    """The columns of a query's own statement, and what is made of them."""
+
+    columns: tuple[Column, ...]
+    statement: Select[Any]
+    part: _Part
+
+    def narrowed(self, model: type, plan: Plan) -> Select[Any]:
+        """The statement for the rows of `plan`."""
+        if not plan.distinct:
+            return plan.onto(self.statement, model, self.columns)
+        # What rows are sorted by must be among the columns of a SELECT DISTINCT.
+        sorted_by = [_sorted_by(key.expression) for key in plan.order if not isinstance(key.expression, TextClause)]
+        return plan.onto(self.statement.add_columns(*sorted_by), model, self.columns)
+
+
+def _sorted_by(key: Any) -> Any:
+    """A sort key without `desc`, `nulls_last` and the like."""
+    inner = bare(key)
+    return key if inner is key else _sorted_by(inner)
+
+
+_layouts: "WeakKeyDictionary[Shape, dict[bool, _Layout]]" = WeakKeyDictionary()
+
+
+def _layout_of(shape: Shape, *, joins: bool) -> _Layout:
+    known = _layouts.setdefault(shape, {})
+    layout = known.get(joins)
+    if layout is None:
+        writer = _Writer(shape.model, joins=joins)
+        part = writer.part(shape, ())
+        statement = select(*[column.expression for column in writer.columns])
+        layout = known[joins] = _Layout(tuple(writer.columns), cast("Select[Any]", statement), part)
+    return layout
+
+
+@dataclass(slots=True)
+class _Writer:
+    """Collects the columns of one statement, which starts from `entity`."""
+
+    entity: Any
+    joins: bool
+    start: int = 0
+    columns: list[Column] = field(default_factory=list[Column])
+
+    def part(self, shape: Shape, hops: Hops) -> _Part:
+        """Add the columns of the entity at the end of `hops`."""
+        entity = related_alias(self.entity, hops, "join") if hops else self.entity
+        near = {name: edge for name, edge in shape.relations.items() if self._is_joined(edge[0])}
+        far = {name: edge for name, edge in shape.relations.items() if name not in near}
+        fetched = tuple(_fetched(name, *edge, joins=self.joins) for name, edge in far.items())
+        key_names = primary_key_names(shape.model)
+        names = tuple(dict.fromkeys((*key_names, *shape.columns, *[key for each in fetched for key in each.keys])))
+        start = self.start + len(self.columns)
+        self.columns += [Column(getattr(entity, name), hops) for name in names]
+        joined_parts = tuple((name, self.part(of, (*hops, relation.key))) for name, (relation, of) in near.items())
+        key = itemgetter(*range(start, start + len(key_names)))
+        return _Part(names, start, start + len(names), key, shape.constants, joined_parts, fetched)
+
+    def _is_joined(self, relation: RelationshipProperty[Any]) -> bool:
+        # A relation to an alias that the mapping spells out is joined to nothing but that alias.
+        plain = not relation.entity.is_aliased_class and isinstance(self.entity, type)
+        return self.joins and plain and not relation.uselist
+
+
+def _fetched(name: str, relation: RelationshipProperty[Any], shape: Shape, *, joins: bool) -> _Fetched:
+    keys, rows = statement_to(relation)
+    entity = relation.entity.entity
+    writer = _Writer(entity, joins, start=len(keys))
+    part = writer.part(shape, ())
+    found_by = list(rows.selected_columns)[: len(keys)]
+    selected = rows.with_only_columns(*found_by, *[column.expression for column in writer.columns])
+    statement = joined(cast("Select[Any]", selected), cast("type", entity), writer.columns)
+    return _Fetched(name, keys, statement, part, collection_of(relation) if relation.uselist else None)
+
+
+# --- related rows ---------------------------------------------------------------------------------------------------
+
+
+async def _follow(
+    session: AsyncSession, part: _Part, rows: Sequence[Projected], options: tuple[LoaderCriteriaOption, ...]
+) -> None:
+    """Read what is related to `rows`, and to what is joined to them."""
+    for fetched in part.fetched if rows else ():
+        related = await _fetch(session, fetched, rows, options)
+        await _follow(session, fetched.part, related, options)
+    for name, joined_part in part.joined:
+        related = [row.__dict__[name] for row in rows if row.__dict__[name] is not None]
+        await _follow(session, joined_part, related, options)
+
+
+async def _fetch(
+    session: AsyncSession, fetched: _Fetched, rows: Iterable[Projected], options: tuple[LoaderCriteriaOption, ...]
+) -> list[Projected]:
+    """Give each row its related ones."""
+    owners: dict[Key, list[dict[str, Any]]] = {}
+    for row in rows:
+        values = row.__dict__
+        owners.setdefault(tuple([values[key] for key in fetched.keys]), []).append(values)
+    found: dict[Key, dict[Any, Projected]] = {}
+    statement = fetched.statement.options(*options) if options else fetched.statement
+    width, part = len(fetched.keys), fetched.part
+    for chunk in _chunks([key for key in owners if None not in key]):
+        keys = [key[0] for key in chunk] if width == 1 else chunk
+        for row in await session.execute(statement, {"keys": keys}):
+            related = found.setdefault(tuple(row[:width]), {})
+            if part.key(row) not in related:
+                related[part.key(row)] = part.build(row)
+    for key, same in owners.items():
+        for owner in same:
+            owner[fetched.name] = _collected(fetched, found.get(key, {}).values())
+    return [row for related in found.values() for row in related.values()]
+
+
+def _collected(fetched: _Fetched, related: Iterable[Projected]) -> object:
+    return next(iter(related), None) if fetched.collection is None else fetched.collection(related)
+
+
+def _chunks(keys: Sequence[Key]) -> Iterator[Sequence[Key]]:
+    for start in range(0, len(keys), KEYS_PER_STATEMENT):
+        yield keys[start : start + KEYS_PER_STATEMENT]

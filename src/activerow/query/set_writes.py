@@ -1,0 +1,155 @@
+"""UPDATE and DELETE of the rows that a query selects, and what the session's own rows then show."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Literal, cast
+
+from sqlalchemy import CursorResult, Delete, Update, delete, select, type_coerce, update
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import LoaderCriteriaOption
+from sqlalchemy.orm.base import instance_state
+
+from activerow.errors import ReadOnlyFieldError, UnknownFieldError, UsageError
+from activerow.mapping import (
+    SetWrite,
+    added_values,
+    applied,
+    check,
+    check_values,
+    fields_of,
+    hiding_of,
+    mapper_of,
+    primary_key_names,
+    tables_of,
+    version_name,
+)
+from activerow.query.lookups import among, is_expression
+from activerow.query.plan import Plan
+
+KEYS_PER_STATEMENT = 500
+
+Values = Mapping[str, object]
+
+
+def check_plan(model: type, plan: Plan, terminal: Literal["update", "delete"], *, all_rows: bool) -> None:
+    """Accept a query whose rows can be changed in one statement.
+
+    Raises:
+        UsageError: It has no condition, or links that mean nothing here.
+    """
+    name = f"{model.__name__} query"
+    links = {
+        "distinct": plan.distinct,
+        "include": plan.include,
+        "only/defer": plan.columns,
+        "for_update": plan.lock,
+        "on_replica": plan.replica,
+        "options": [option for option in plan.options if not isinstance(option, LoaderCriteriaOption)],
+    }
+    refused = [link for link, used in links.items() if used]
+    if refused:
+        raise UsageError(f"{terminal}() of a {name} with {', '.join(refused)}: leave that out, no rows are loaded")
+    if not plan.conditions and plan.most is None and not all_rows:
+        raise UsageError(f"{terminal}() of a {name} without conditions would change every row; say so: all_rows=True")
+    if len(tables_of(mapper_of(model))) > 1:
+        raise UsageError(f"{model.__name__} is stored in several tables, {terminal} its rows one by one")
+    check(model, terminal)
+
+
+def check_columns(model: type, values: Values) -> None:
+    """Accept names and values that an UPDATE can set.
+
+    Raises:
+        UnknownFieldError, ReadOnlyFieldError: A name is none of the model's columns, or may not be set.
+        InvalidDataError: A value does not fit its column.
+        UsageError: There is no value.
+    """
+    if not values:
+        raise UsageError(f"update() of a {model.__name__} query needs values to set")
+    fields = fields_of(model)
+    for name in values:
+        if name not in fields.settable_columns:
+            raise _refusal(model, name)
+    check_values(mapper_of(model), {name: value for name, value in values.items() if not is_expression(value)})
+
+
+def _refusal(model: type, name: str) -> UsageError:
+    fields = fields_of(model)
+    if name in primary_key_names(model):
+        return ReadOnlyFieldError(model.__name__, name, "it is the primary key")
+    if name in fields.relations:
+        return ReadOnlyFieldError(model.__name__, name, "an UPDATE sets columns: give the foreign key's column")
+    if name == version_name(mapper_of(model)):
+        return ReadOnlyFieldError(model.__name__, name, "it counts the changes by itself")
+    if name in fields.columns:
+        return ReadOnlyFieldError(model.__name__, name, "it is set once, when the row is created")
+    if name in fields.hybrids:
+        return ReadOnlyFieldError(model.__name__, name, "an UPDATE sets columns, and this is none")
+    return UnknownFieldError(model.__name__, name, choices=fields.settable_columns)
+
+
+def check_delete(model: type, plan: Plan, *, hard: bool) -> None:
+    """Accept a query whose rows can be deleted.
+
+    Raises:
+        UsageError: They are already, and `hard` is not given.
+    """
+    if plan.only_hidden and not hard:
+        raise UsageError(
+            f"the rows of this {model.__name__} query are deleted already: delete(hard=True) removes them for good"
+        )
+
+
+async def update_rows(session: AsyncSession, model: type, plan: Plan, values: Values) -> int:
+    """UPDATE the rows; those that the session holds show the new values. Returns how many there were."""
+    columns = {name: _settable(model, name, value) for name, value in values.items()}
+    write = SetWrite("update", model, {**added_values(model, "update"), **columns}, options=plan.options)
+    await _run(session, plan, write, update(model).values(write.values))
+    await read_expired(session, model)
+    return write.count
+
+
+async def delete_rows(session: AsyncSession, model: type, plan: Plan, *, hard: bool) -> int:
+    """DELETE the rows, which leave the session; or hide them where the model does so. Returns how many there were."""
+    hiding = hiding_of(model)
+    if hiding is not None and not hard:
+        return await update_rows(session, model, replace(plan, shown=()), {hiding.mark: hiding.value()})
+    write = SetWrite("delete", model, {}, options=plan.options)
+    await _run(session, plan, write, delete(model))
+    return write.count
+
+
+async def _run(session: AsyncSession, plan: Plan, write: SetWrite, statement: Update | Delete) -> None:
+    write.targets = (plan.target(write.model, _dialect(session)),)
+    async with applied(session, write):
+        for target in write.targets:
+            write.count += await _execute(session, write.model, plan, statement.where(*target))
+
+
+def _settable(model: type, name: str, value: object) -> Any:
+    # SQLAlchemy would compute a plain expression from the values in memory, which may be older than the server's.
+    return type_coerce(cast("Any", value), getattr(model, name).type) if is_expression(value) else value
+
+
+def _dialect(session: AsyncSession) -> str:
+    name = session.get_bind().dialect.name
+    return "mysql" if name == "mariadb" else name
+
+
+async def _execute(session: AsyncSession, model: type, plan: Plan, statement: Update | Delete) -> int:
+    # Python does not compare as every collation does: which of the loaded rows are meant, the server says ("fetch").
+    held = any(isinstance(row, model) for row in session.sync_session.identity_map.values())
+    criteria = plan.criteria_options(model)
+    statement = statement.options(*criteria) if criteria else statement
+    options = {"synchronize_session": "fetch" if held else False}
+    result = await session.execute(statement, execution_options=options)
+    return cast("CursorResult[Any]", result).rowcount
+
+
+async def read_expired(session: AsyncSession, model: type) -> None:
+    """Read what the UPDATE has computed on the server into the rows that the session holds."""
+    states = [instance_state(row) for row in session.sync_session.identity_map.values() if isinstance(row, model)]
+    keys = [state.key[1] for state in states if state.expired_attributes and state.key is not None]
+    for start in range(0, len(keys), KEYS_PER_STATEMENT):
+        chunk = among(model, keys[start : start + KEYS_PER_STATEMENT])
+        await session.execute(select(cast("type[Any]", model)).where(chunk))

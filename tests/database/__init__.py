@@ -1,0 +1,1 @@
+"""Where the data is, and the units of work on it."""

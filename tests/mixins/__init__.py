@@ -1,0 +1,1 @@
+"""Columns and behaviour to mix in."""

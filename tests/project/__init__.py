@@ -1,0 +1,1 @@
+"""The project itself: its backends, pages, examples, package."""
