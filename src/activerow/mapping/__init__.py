@@ -1,5 +1,7 @@
 """What a model maps, and what its columns take.
 
+- `entity`: what calls ask of a model, asked once; whether a row can be read without a Session.
+- `row_loader`: rows of a driver into instances, without a Session.
 - `inspection`: the attributes of a model, its keys, its tables.
 - `value_checks`, `comparable`: values a column can store; values it can be compared with.
 - `hidden_rows`: rows that reads leave out, as `SoftDelete` does.
@@ -9,7 +11,8 @@
 - `methods`: methods of the class or of a row alone.
 """
 
-from activerow.mapping.comparable import beyond_32_bits, check_comparable, refusal
+from activerow.mapping.comparable import beyond_32_bits, check_comparable, comparable_check, refusal
+from activerow.mapping.entity import Entity, entity_of
 from activerow.mapping.hidden_rows import Hiding, criteria_of, criterion_of, hide, hiding_of, is_hidden
 from activerow.mapping.hooks import Change, Changes, Hook, Operation, are_in_use, hooks_of, subscribers
 from activerow.mapping.inspection import (
@@ -38,6 +41,7 @@ __all__ = [
     "Change",
     "Changes",
     "Check",
+    "Entity",
     "Fields",
     "Hiding",
     "Hook",
@@ -55,8 +59,10 @@ __all__ = [
     "check_for",
     "check_row",
     "check_values",
+    "comparable_check",
     "criteria_of",
     "criterion_of",
+    "entity_of",
     "fields_of",
     "forget_conditions",
     "has_versions",

@@ -39,11 +39,16 @@ def check_comparable(model: type, name: str, type_: TypeEngine[Any], value: obje
     Raises:
         InvalidDataError: The value is of another type, or no backend can take it.
     """
-    kind: Any = type(type_)
-    check = _check_of(kind)
+    check = comparable_check(type_)
     reason = check(type_, value) if check is not None else None
     if reason is not None:
         raise refusal(model, name, reason, value)
+
+
+def comparable_check(type_: TypeEngine[Any]) -> "_Check | None":
+    """The check of values for a type, called with both; None for types of which nothing is known."""
+    kind: Any = type(type_)
+    return _check_of(kind)
 
 
 @lru_cache(maxsize=256)

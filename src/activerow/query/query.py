@@ -73,7 +73,7 @@ class Query(Selection[M]):
         """
         row = await self.one_or_none()
         if row is None:
-            raise RecordNotFoundError(self.model.__name__, dict(self.plan.criteria))
+            raise RecordNotFoundError(self.model.__name__, self.plan.criteria)
         return row
 
     async def one_or_none(self) -> M | None:
@@ -84,7 +84,7 @@ class Query(Selection[M]):
         """
         rows = await self._fetch(self.plan.at_most(2))
         if len(rows) > 1:
-            raise MultipleRecordsError(self.model.__name__, dict(self.plan.criteria))
+            raise MultipleRecordsError(self.model.__name__, self.plan.criteria)
         return rows[0] if rows else None
 
     async def get(self, key: object, /) -> M:

@@ -49,7 +49,7 @@ def check_plan(model: type, plan: Plan, terminal: Literal["update", "delete"], *
     refused = [link for link, used in links.items() if used]
     if refused:
         raise UsageError(f"{terminal}() of a {name} with {', '.join(refused)}: leave that out, no rows are loaded")
-    if not plan.conditions and plan.most is None and not all_rows:
+    if not plan.is_narrowed and plan.most is None and not all_rows:
         raise UsageError(f"{terminal}() of a {name} without conditions would change every row; say so: all_rows=True")
     if len(tables_of(mapper_of(model))) > 1:
         raise UsageError(f"{model.__name__} is stored in several tables, {terminal} its rows one by one")

@@ -2,6 +2,7 @@
 
 - `paths`: relations to cross, a field at the end, what is asked of it.
 - `operands`: a lookup whose names are resolved, and the forms of its value.
+- `simple`: lookups that are data: a statement is made once for their shape.
 - `conditions`: groups of lookups, with EXISTS where they cross relations.
 - `comparison`, `text`, `documents`: one comparison; of texts; of JSON documents.
 - `columns`, `keys`: what is sorted by or read; what singles out a row.
@@ -33,6 +34,7 @@ from activerow.query.lookups.paths import (
     lookup_at,
     related_alias,
 )
+from activerow.query.lookups.simple import Simple, simple_lookups
 
 __all__ = [
     "INSENSITIVE",
@@ -42,6 +44,7 @@ __all__ = [
     "Hops",
     "Key",
     "Lookup",
+    "Simple",
     "among",
     "applied",
     "bare",
@@ -62,5 +65,6 @@ __all__ = [
     "primary_key",
     "related_alias",
     "reverse",
+    "simple_lookups",
     "sort_key",
 ]

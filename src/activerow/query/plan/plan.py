@@ -1,6 +1,6 @@
 """What a query asks for, as data, and the statements it becomes."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Self, cast
 
 from sqlalchemy import ColumnElement, Integer, Select, SelectBase, Subquery, func, literal_column, select, tuple_
@@ -11,7 +11,7 @@ from sqlalchemy.sql.visitors import iterate
 
 from activerow.errors import UsageError
 from activerow.mapping import criteria_of, primary_key_names
-from activerow.query.lookups import Column, applied, bare, by_primary_key, joined, reverse
+from activerow.query.lookups import Column, Simple, applied, bare, by_primary_key, joined, reverse
 from activerow.query.plan.include import Path, include_options
 from activerow.query.plan.joins import Join, are_own, once, with_joins
 
@@ -24,12 +24,20 @@ class Lock:
     skip_locked: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+# Without slots: what was not asked for stands in the class, and a variation is one dict.
+@dataclass(frozen=True, eq=False)
 class Plan:
-    """The links of a query."""
+    """The links of a query.
 
+    Attributes:
+        lookups: Comparisons of the model's own columns with plain values, still as data.
+        conditions: All other conditions, as SQL.
+        named: Their names and values, for messages.
+    """
+
+    lookups: tuple[tuple[Simple, object], ...] = ()
     conditions: tuple[ColumnElement[bool], ...] = ()
-    criteria: tuple[tuple[str, object], ...] = ()
+    named: tuple[tuple[str, object], ...] = ()
     order: tuple[Column, ...] = ()
     most: int | None = None
     skip: int | None = None
@@ -43,11 +51,39 @@ class Plan:
     shown: tuple[type, ...] = ()
     only_hidden: bool = False
 
+    # -- conditions ----------------------------------------------------------------------------------------------
+
+    @property
+    def criteria(self) -> dict[str, object]:
+        """What was asked for by name, for messages."""
+        return dict((*((lookup.path, value) for lookup, value in self.lookups), *self.named))
+
+    @property
+    def is_narrowed(self) -> bool:
+        """Whether there is a condition."""
+        return bool(self.lookups or self.conditions)
+
+    def where(self, model: type) -> tuple[ColumnElement[bool], ...]:
+        """The conditions as SQL."""
+        if not self.lookups:
+            return self.conditions
+        return (*[lookup.condition(model, value) for lookup, value in self.lookups], *self.conditions)
+
+    def also(self, *conditions: ColumnElement[bool]) -> Self:
+        """The same, with more conditions."""
+        return self.but(conditions=(*self.conditions, *conditions))
+
     # -- variations ----------------------------------------------------------------------------------------------
+
+    def but(self, **links: Any) -> Self:
+        """The same with other links."""
+        plan = object.__new__(type(self))
+        plan.__dict__.update(self.__dict__, **links)
+        return plan
 
     def ordered(self, model: type) -> Self:
         """The same, by primary key where no order was asked for."""
-        return self if self.order else replace(self, order=by_primary_key(model))
+        return self if self.order else self.but(order=by_primary_key(model))
 
     def backwards(self, model: type) -> Self:
         """The same in the opposite order.
@@ -59,11 +95,11 @@ class Plan:
             raise UsageError(
                 "last() of a query with limit or offset would be another row; reverse its order_by instead"
             )
-        return replace(self, order=reverse(self.ordered(model).order))
+        return self.but(order=reverse(self.ordered(model).order))
 
     def at_most(self, count: int) -> Self:
         """The same, for no more than `count` rows."""
-        return replace(self, most=count if self.most is None else min(count, self.most))
+        return self.but(most=count if self.most is None else min(count, self.most))
 
     def reads_replica(self) -> bool | None:
         """Whether the rows may come from a replica; None leaves it to the database's policy.
@@ -99,7 +135,7 @@ class Plan:
         if self.distinct:
             # What rows are sorted by must be among the columns; the reader takes the first one alone.
             statement = statement.add_columns(*[bare(key.expression) for key in self.order if key.hops])
-        statement = self._cut(self._sorted(self._filtered(statement), model), model)
+        statement = self._cut(self._sorted(self._filtered(statement, model), model), model)
         statement = once(statement, model, self.order) if self.joins else statement
         return statement.execution_options(populate_existing=True) if self.lock is not None else statement
 
@@ -109,7 +145,7 @@ class Plan:
 
     def onto(self, selected: Select[Any], model: type, columns: tuple[Column, ...]) -> Select[Any]:
         """A SELECT of `columns` that reads them of the rows."""
-        statement = self._filtered(selected.select_from(model).options(*self.criteria_options(model)))
+        statement = self._filtered(selected.select_from(model).options(*self.criteria_options(model)), model)
         statement = once(statement, model, (*columns, *self.order)) if self._repeats(model, columns) else statement
         return self._cut(self._sorted(statement, model, columns), model)
 
@@ -120,24 +156,24 @@ class Plan:
     def count(self, model: type) -> Select[int]:
         """SELECT of the number of rows."""
         if self._is_cut():
-            plan = replace(self._without_lock("count()"), order=())
+            plan = self._without_lock("count()").but(order=())
             # SQLAlchemy asks the outermost statement alone for the options of all.
             outer = select(func.count()).options(*self.criteria_options(model))
             return outer.select_from(plan.keys(model).subquery())
         statement = select(func.count()).select_from(model).options(*self.criteria_options(model))
-        return self._without_lock("count()")._filtered(statement)
+        return self._without_lock("count()")._filtered(statement, model)
 
     def exists(self, model: type) -> Select[int]:
         """SELECT of a row of one constant, or of none."""
         statement = select(literal_column("1", Integer())).select_from(model).options(*self.criteria_options(model))
-        return self.at_most(1)._cut(self._filtered(statement), model)
+        return self.at_most(1)._cut(self._filtered(statement, model), model)
 
     def aggregate(self, model: type, function: str, column: Column) -> Select[Any]:
         """SELECT of an aggregate of one column over the rows."""
         plan = self._without_lock(f"{function}()")
         if not self._is_cut():
             value = applied(function, column.expression)
-            return replace(plan, order=()).values(model, (Column(value, column.hops),))
+            return plan.but(order=()).values(model, (Column(value, column.hops),))
         name = Column(column.expression.label("value"), column.hops)
         outer = select(applied(function, plan.values(model, (name,)).subquery().c.value))
         return outer.options(*self.criteria_options(model))
@@ -150,9 +186,9 @@ class Plan:
             and not self.joins
             and not (dialect == "mysql" and self._has_subquery())
         ):
-            return self.conditions
+            return self.where(model)
         # Twice nested: MySQL neither reads the table it writes, nor takes LIMIT, in a subquery of its own.
-        plan = self if self.most is not None or self.skip is not None else replace(self, order=(), distinct=True)
+        plan = self if self.most is not None or self.skip is not None else self.but(order=(), distinct=True)
         found: Subquery = plan.keys(model).subquery()
         columns: list[Any] = [getattr(model, name) for name in primary_key_names(model)]
         left = columns[0] if len(columns) == 1 else tuple_(*columns)
@@ -160,9 +196,9 @@ class Plan:
 
     # -- pieces --------------------------------------------------------------------------------------------------
 
-    def _filtered(self, statement: Select[Any]) -> Select[Any]:
+    def _filtered(self, statement: Select[Any], model: type) -> Select[Any]:
         statement = with_joins(statement, self.joins) if self.joins else statement
-        return statement.where(*self.conditions) if self.conditions else statement
+        return statement.where(*self.where(model)) if self.is_narrowed else statement
 
     def _repeats(self, model: type, columns: tuple[Column, ...]) -> bool:
         """Whether joins repeat the rows that `columns` are asked of."""

@@ -10,9 +10,9 @@ from sqlalchemy.orm import QueryableAttribute, defer, load_only
 from sqlalchemy.sql.base import ExecutableOption
 
 from activerow.errors import UnknownFieldError, UsageError
-from activerow.mapping import Hiding, criterion_of, fields_of, hiding_of
+from activerow.mapping import Hiding, criterion_of, entity_of, fields_of, hiding_of
 from activerow.q import Q, all_of
-from activerow.query.lookups import Key, among, condition_of, sort_key
+from activerow.query.lookups import Key, among, condition_of, simple_lookups, sort_key
 from activerow.query.plan.include import Path, chosen, merged, path_of, target_of
 from activerow.query.plan.joins import Join
 from activerow.query.plan.plan import Lock, Plan
@@ -63,7 +63,11 @@ class Selection(Generic[M]):
             UsageError: A value does not fit its lookup.
             InvalidDataError: A value could not be in its column.
         """
-        return self._narrowed(Q(values, **lookups), (*(values or {}).items(), *lookups.items()))
+        given = (*values.items(), *lookups.items()) if values else lookups.items()
+        simple = simple_lookups(entity_of(self.model), given)
+        if simple is None:
+            return self._narrowed(Q(values, **lookups), tuple(given))
+        return self._with(lookups=(*self.plan.lookups, *simple)) if simple else self
 
     def where(self, *conditions: ColumnExpressionArgument[bool] | Q) -> Self:
         """Only rows for which all conditions hold: `User.age >= 18`, or groups such as `Q(age=1) | ~Q(name="x")`."""
@@ -185,20 +189,22 @@ class Selection(Generic[M]):
             UsageError: The model does not mix in `SoftDelete`.
         """
         mark = getattr(self.model, self._hiding(self.model, "only_deleted").mark)
-        conditions = (*self.plan.conditions, mark.is_not(None))
-        return self._with(shown=(*self.plan.shown, self.model), conditions=conditions, only_hidden=True)
+        plan = self.plan.also(mark.is_not(None))
+        return self._planned(plan.but(shown=(*plan.shown, self.model), only_hidden=True))
 
     # -- inside --------------------------------------------------------------------------------------------------
 
     def _with(self, **links: Any) -> Self:
-        return replace(self, plan=replace(self.plan, **links))
+        return self._planned(self.plan.but(**links))
+
+    def _planned(self, plan: Plan) -> Self:
+        return type(self)(self.model, self.session, plan)
 
     def _narrowed(self, group: Q, criteria: Sequence[tuple[str, object]]) -> Self:
         condition = condition_of(self.model, group)
         if condition is None:
             return self
-        plan = self.plan
-        return self._with(conditions=(*plan.conditions, condition), criteria=(*plan.criteria, *criteria))
+        return self._planned(self.plan.also(condition).but(named=(*self.plan.named, *criteria)))
 
     def _condition_at(self, path: Path, where: Any) -> ColumnElement[bool]:
         target = target_of(self.model, path)
@@ -208,7 +214,7 @@ class Selection(Generic[M]):
         return condition
 
     def _among(self, keys: Sequence[Key]) -> Self:
-        return self._with(conditions=(*self.plan.conditions, among(self.model, keys)))
+        return self._planned(self.plan.also(among(self.model, keys)))
 
     def _hiding(self, model: type, link: str) -> Hiding:
         hiding = hiding_of(model)

@@ -119,7 +119,7 @@ class _Windows(Generic[M]):
             return
         behind = _side(self._model, last, below=self._descending)
         until = _side(self._model, end, below=not self._descending, inclusive=True)
-        self._next = replace(self._whole, conditions=(*self._whole.conditions, behind, until), skip=None)
+        self._next = self._whole.also(behind, until).but(skip=None)
 
     async def _last_key(self, session: AsyncSession) -> Key | None:
         whole = replace(self._whole, most=None, skip=None, lock=None)
@@ -143,8 +143,7 @@ class _Keys(Generic[M]):
             self._chunks = await self._keys(session)
         while self._chunks:
             keys = _unpacked(self._chunks.popleft())
-            conditions = (*self._plan.conditions, among(self._model, keys))
-            rows = await self._fetch(session, self._model, replace(self._rest, conditions=conditions))
+            rows = await self._fetch(session, self._model, self._rest.also(among(self._model, keys)))
             found = {_key_of(row): row for row in rows}
             if found:
                 return [found[key] for key in dict.fromkeys(keys) if key in found]

@@ -58,7 +58,7 @@ class Numbered:
     @property
     def count(self) -> Select[int]:
         """SELECT of the number of rows of all pages."""
-        return replace(self.plan, lock=None).count(self.model)
+        return self.plan.but(lock=None).count(self.model)
 
     @property
     def rows(self) -> Plan | None:
@@ -68,7 +68,7 @@ class Numbered:
         skip = before + (plan.skip or 0)
         if most <= 0 or skip > _MOST:
             return None
-        return replace(plan, order=stable(self.model, plan.order), most=most, skip=skip or None)
+        return plan.but(order=stable(self.model, plan.order), most=most, skip=skip or None)
 
     def page(self, items: list[T], total: int) -> Page[T]:
         """The page of these rows."""
@@ -108,8 +108,8 @@ class Step:
         position = cursors.read(cursor) if cursor else None
         if position is not None and position.backwards:
             keyset = keyset.turned()
-        conditions = plan.conditions if position is None else (*plan.conditions, keyset.beyond(position))
-        plan = replace(plan, conditions=conditions, order=keyset.order, most=size + 1)
+        narrowed = plan if position is None else plan.also(keyset.beyond(position))
+        plan = narrowed.but(order=keyset.order, most=size + 1)
         return cls(model, plan, keyset, cursors, position, size)
 
     @property

@@ -1,0 +1,124 @@
+"""What calls ask of a model, asked once: an `Entity` per mapped class, and whether a call may do without a Session.
+
+A row is read *directly* when nobody could tell the difference: no Session event, loader or listener of the program
+would have seen it. The reasons against are kept in words, for `activerow models` and for whoever wonders.
+"""
+
+from collections.abc import Callable, Iterator
+from functools import cached_property
+from typing import Any, Final
+
+from sqlalchemy import Column, Table, event
+from sqlalchemy.orm import Mapper
+from sqlalchemy.orm.instrumentation import ClassManager
+
+from activerow.mapping.hidden_rows import Hiding, hiding_of
+from activerow.mapping.inspection import CREATED_AT, Fields, fields_of, mapper_of
+
+_ATTRIBUTE: Final = "__activerow_entity__"
+
+# Relations that read nothing along with their row.
+_QUIET: Final = frozenset({"select", True, "raise", "raise_on_sql", "noload", "dynamic", "write_only", None, False})
+_LOAD_EVENTS: Final = ("load", "refresh", "refresh_flush", "expire")
+
+
+class Entity:
+    """The facts about one mapped class that calls ask for; made anew when the class gains an attribute."""
+
+    def __init__(self, model: type) -> None:
+        self.model: Final = model
+        self.name: Final = model.__name__
+        self.mapper: Final[Mapper[Any]] = mapper_of(model)
+        self.fields: Final[Fields] = fields_of(model)
+        self.hiding: Final[Hiding | None] = hiding_of(model)
+        self.keys: Final = tuple(self.mapper.get_property_by_column(c).key for c in self.mapper.primary_key)
+        self.relations: Final = self.mapper.relationships
+        self.settable: Final = frozenset(self.fields.settable)
+        own = {CREATED_AT} & set(self.fields.columns)
+        self.creatable: Final = self.settable | frozenset(self.keys) | own
+        self.memory: Final[dict[Any, Any]] = {}
+        """What other rooms have found out about the model; it goes when the class changes."""
+
+    @cached_property
+    def columns(self) -> dict[str, Column[Any]]:
+        """Attribute to column, of what a row is read by."""
+        return {
+            prop.key: prop.columns[0]
+            for prop in self.mapper.column_attrs
+            if isinstance(prop.columns[0], Column)
+        }
+
+    @cached_property
+    def manager(self) -> "ClassManager[Any]":
+        """What instruments the class."""
+        return self.mapper.class_manager
+
+    @cached_property
+    def against_reading(self) -> tuple[str, ...]:
+        """Why its rows can only be read by a Session; empty where nothing stands against it."""
+        return tuple(_against_reading(self.mapper))
+
+    def reads_directly(self) -> bool:
+        """Whether rows can be read without a Session, as far as the model is concerned."""
+        return not self.against_reading and not _foreign_load_listeners(self.manager)
+
+
+def entity_of(model: type) -> Entity:
+    """The facts about a model; answered from memory after the first time.
+
+    Raises:
+        UsageError: The class is not mapped.
+    """
+    entity: Entity | None = model.__dict__.get(_ATTRIBUTE)
+    if entity is None:
+        entity = Entity(model)
+        type.__setattr__(model, _ATTRIBUTE, entity)
+    return entity
+
+
+def forget_entity(model: type) -> None:
+    """Ask anew what a model, and those it inherits from, map."""
+    for cls in model.__mro__:
+        if _ATTRIBUTE in cls.__dict__:
+            type.__delattr__(cls, _ATTRIBUTE)
+
+
+def watch_attributes(root: type) -> None:
+    """Forget what is known of a subclass of `root` when it gains an attribute, by a backref for instance."""
+
+    @event.listens_for(root, "attribute_instrument", propagate=True)
+    def changed(model: type, _name: str, _attribute: object) -> None:
+        forget_entity(model)
+
+
+def own_listener(listener: Callable[..., Any]) -> Callable[..., Any]:
+    """Mark a listener of ours, which the direct path does not need."""
+    listener.activerow = True  # type: ignore[attr-defined]  # functions take attributes, their type does not say so
+    return listener
+
+
+def foreign(listeners: Any) -> bool:
+    """Whether one of an event's listeners is not ours."""
+    return any(not getattr(listener, "activerow", False) for listener in listeners)
+
+
+def _foreign_load_listeners(manager: Any) -> bool:
+    dispatch = manager.dispatch
+    return any(len(getattr(dispatch, name)) and foreign(getattr(dispatch, name)) for name in _LOAD_EVENTS)
+
+
+def _against_reading(mapper: Mapper[Any]) -> Iterator[str]:
+    if mapper.inherits is not None or mapper.polymorphic_on is not None or len(list(mapper.self_and_descendants)) > 1:
+        yield "it inherits, or is inherited from"
+    if not isinstance(mapper.local_table, Table) or mapper.local_table is not mapper.persist_selectable:
+        yield "it is not mapped to one table"
+    for prop in mapper.column_attrs:
+        if prop.deferred or len(prop.columns) > 1 or not isinstance(prop.columns[0], Column):
+            yield f"{prop.key} is deferred, or an expression"
+    for composite in mapper.composites.keys():  # noqa: SIM118  (iterating gives the attributes)
+        yield f"{composite} is a composite"
+    for relation in mapper.relationships:
+        if relation.lazy not in _QUIET:
+            yield f"{relation.key} is loaded along with each row (lazy={relation.lazy!r})"
+    if mapper.always_refresh:
+        yield "always_refresh is set"

@@ -1,0 +1,116 @@
+"""Rows of a driver into instances, without a Session: a function made for one model and one list of columns.
+
+The instances are equal in every visible respect to those that a Session has loaded and let go of: identity key, state,
+history, pickles, `session.add`. SQLAlchemy asks the same questions for every row; here they are answered once.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy.engine import Dialect
+from sqlalchemy.engine.processors import to_decimal_processor_factory
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import InstanceState
+from sqlalchemy.sql.sqltypes import NumericCommon
+from sqlalchemy.types import TypeDecorator, TypeEngine
+
+from activerow.mapping.entity import Entity
+
+Rows = Iterable[Sequence[Any]]
+Processor = Callable[[Any], Any]
+Loader = Callable[[Rows], list[Any]]
+
+
+def row_loader(entity: Entity, names: Sequence[str], dialect: Dialect) -> Loader:
+    """A function that makes detached instances of rows; the columns stand in the order of `names`."""
+    mapper: Any = entity.mapper
+    cells = [f"v{place}" for place in range(len(names))]
+    scope: dict[str, Any] = {
+        "model": entity.model,
+        "new": entity.model.__new__,
+        "State": InstanceState,
+        "manager": entity.manager,
+        "identity": mapper._identity_class,
+        "path": mapper._path_registry,
+    }
+    lines = ["def load(rows):", " found = []", f" for ({', '.join(cells)},) in rows:"]
+    for place, name in enumerate(names):
+        processor = result_processor(entity.columns[name].type, dialect)
+        if processor is not None:
+            scope[f"p{place}"] = processor
+            lines.append(f"  v{place} = p{place}(v{place})")
+    key = ", ".join(cells[names.index(name)] for name in entity.keys)
+    lines += [
+        "  row = new(model)",
+        "  state = State(row, manager)",
+        f"  state.key = (identity, ({key},), None)",
+        "  state.load_path = path",
+        "  values = row.__dict__",
+        "  values['_sa_instance_state'] = state",
+        *[f"  values[{name!r}] = v{place}" for place, name in enumerate(names)],
+        "  found.append(row)",
+        " return found",
+    ]
+    exec("\n".join(lines), scope)  # noqa: S102  (names of attributes, which are identifiers or quoted)
+    loader: Loader = scope["load"]
+    return loader
+
+
+def tuple_loader(types: Sequence[TypeEngine[Any]], dialect: Dialect) -> Callable[[Rows], list[tuple[Any, ...]]]:
+    """A function that converts the cells of rows as the types of their columns say."""
+    processors = [(place, p) for place, type_ in enumerate(types) if (p := result_processor(type_, dialect))]
+    if not processors:
+        return lambda rows: [tuple(row) for row in rows]
+
+    def load(rows: Rows) -> list[tuple[Any, ...]]:
+        found: list[tuple[Any, ...]] = []
+        for row in rows:
+            cells = list(row)
+            for place, processor in processors:
+                cells[place] = processor(cells[place])
+            found.append(tuple(cells))
+        return found
+
+    return load
+
+
+def result_processor(type_: TypeEngine[Any], dialect: Dialect) -> Processor | None:
+    """What turns a driver's value into the type's; None where they are the same.
+
+    Raises:
+        NotImplementedError: Nothing but a cursor's description would tell.
+    """
+    impl: Any = type_.dialect_impl(dialect)
+    inner: Any = impl.impl_instance if isinstance(impl, TypeDecorator) else impl
+    if dialect.name == "postgresql" and isinstance(inner, NumericCommon):
+        return _of_decorator(impl, _number(inner), dialect)
+    try:
+        processor: Processor | None = impl.result_processor(dialect, None)
+    except (TypeError, SQLAlchemyError) as error:
+        raise NotImplementedError(str(error)) from error
+    return processor
+
+
+def _number(kind: Any) -> Processor:
+    """PostgreSQL's numbers by the value that came.
+
+    SQLAlchemy asks for the type that the server told, which a driver's plain rows do not carry, and which a migration
+    may change under a prepared statement.
+    """
+    if not kind.asdecimal:
+        return lambda value: value if value is None or isinstance(value, float) else float(value)
+    to_decimal: Any = to_decimal_processor_factory(Decimal, kind._effective_decimal_return_scale)
+    return lambda value: to_decimal(value) if isinstance(value, float) else value
+
+
+def _of_decorator(impl: Any, inner: Processor, dialect: Dialect) -> Processor:
+    if not isinstance(impl, TypeDecorator):
+        return inner
+    decorator: Any = impl
+    if type(decorator).result_processor is not TypeDecorator.result_processor:
+        raise NotImplementedError(f"{type(decorator).__name__} makes its own result_processor")
+    if type(decorator).process_result_value is TypeDecorator.process_result_value:
+        return inner
+    outer = decorator.process_result_value
+    return lambda value: outer(inner(value), dialect)
