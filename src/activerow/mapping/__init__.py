@@ -1,7 +1,7 @@
 """What a model maps, and what its columns take.
 
 - `entity`: what calls ask of a model, asked once; whether a row can be read without a Session.
-- `row_loader`: rows of a driver into instances, without a Session.
+- `instances`: rows of a driver into instances, without a Session.
 - `inspection`: the attributes of a model, its keys, its tables.
 - `value_checks`, `comparable`: values a column can store; values it can be compared with.
 - `hidden_rows`: rows that reads leave out, as `SoftDelete` does.
@@ -30,6 +30,7 @@ from activerow.mapping.inspection import (
     unique_keys,
     version_name,
 )
+from activerow.mapping.instances import row_loader, tuple_loader
 from activerow.mapping.methods import on_class, on_instance
 from activerow.mapping.partly_loaded import forget_conditions, is_partial, mark_partial, mark_whole
 from activerow.mapping.relation_guard import install_guard
@@ -81,9 +82,11 @@ __all__ = [
     "primary_key_names",
     "refusal",
     "remember_registry",
+    "row_loader",
     "subscribers",
     "table_for_name",
     "tables_of",
+    "tuple_loader",
     "unique_keys",
     "version_name",
 ]

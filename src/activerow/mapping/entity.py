@@ -42,11 +42,7 @@ class Entity:
     @cached_property
     def columns(self) -> dict[str, Column[Any]]:
         """Attribute to column, of what a row is read by."""
-        return {
-            prop.key: prop.columns[0]
-            for prop in self.mapper.column_attrs
-            if isinstance(prop.columns[0], Column)
-        }
+        return {prop.key: prop.columns[0] for prop in self.mapper.column_attrs if isinstance(prop.columns[0], Column)}
 
     @cached_property
     def manager(self) -> "ClassManager[Any]":

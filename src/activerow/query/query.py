@@ -1,6 +1,6 @@
 """`Query`: which rows, in which order, with what beside them. Inert until a terminal is awaited."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar, cast, overload
 
 from sqlalchemy import ColumnExpressionArgument, Select, SQLColumnExpression
@@ -9,12 +9,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from activerow.backends import check_explanation, explained
 from activerow.database import database_of
 from activerow.database.execution import Call, Work
-from activerow.errors import MultipleRecordsError, RecordNotFoundError, UsageError
-from activerow.mapping import criteria_of, fields_of, is_hidden, mapper_of, primary_key_names
+from activerow.errors import MultipleRecordsError, RecordNotFoundError
+from activerow.mapping import entity_of, fields_of, mapper_of, primary_key_names
 from activerow.paging import CursorPage, Page
-from activerow.query.lookups import Key, column_at, is_wide, name_of, over_related, primary_key
+from activerow.query.lookups import Key, column_at, is_wide, name_of, over_related, primary_key, simple_lookups
 from activerow.query.plan import EVERYTHING, Plan, Selection
-from activerow.query.related import KEYS_PER_STATEMENT, remember_result, reread
+from activerow.query.reads import Cells, CellsRead, KeyRead, RowsRead, fetch_rows, refuse_unsaved
+from activerow.query.related import KEYS_PER_STATEMENT, remember_result
 from activerow.query.results import (
     A,
     B,
@@ -105,7 +106,7 @@ class Query(Selection[M]):
         if None in parts:
             return None
         if self.plan is EVERYTHING and not is_wide(self.model, parts):
-            return await self._read(lambda session: self._held_or_read(session, parts))
+            return await self._by_key(parts)
         rows = await self._among([parts]).all()
         return rows[0] if rows else None
 
@@ -122,7 +123,7 @@ class Query(Selection[M]):
         async def work(session: AsyncSession) -> None:
             for start in range(0, len(distinct), KEYS_PER_STATEMENT):
                 chunk = self._among(distinct[start : start + KEYS_PER_STATEMENT])
-                found.update((self._key_of(row), row) for row in await _rows(session, self.model, chunk.plan))
+                found.update((self._key_of(row), row) for row in await fetch_rows(session, self.model, chunk.plan))
 
         if distinct:
             await self._read(work)
@@ -147,7 +148,7 @@ class Query(Selection[M]):
 
         async def work(session: AsyncSession) -> Page[M]:
             plan = numbered.rows
-            rows = await _rows(session, self.model, plan) if plan is not None else []
+            rows = await fetch_rows(session, self.model, plan) if plan is not None else []
             return numbered.page(rows, cast("int", await session.scalar(numbered.count)))
 
         page = await self._read(work)
@@ -170,7 +171,7 @@ class Query(Selection[M]):
         async def work(session: AsyncSession) -> CursorPage[M]:
             step = Step.of(self.model, self.plan, session, cursor, most)
             if step.plan.lock is not None:
-                await _refuse_unsaved(session, self.model, step.plan)
+                await session.run_sync(refuse_unsaved, self.model, step.plan)
             return await step.read(session)
 
         page = await self._read(work)
@@ -183,18 +184,18 @@ class Query(Selection[M]):
         Outside a unit it holds a connection of its own until it ends; where the loop may be left early, write `async
         with ... .stream() as rows:` around it.
         """
-        return Stream(self.model, self.plan, _rows, session=self.session, batch=batch)
+        return Stream(self.model, self.plan, fetch_rows, session=self.session, batch=batch)
 
     # -- numbers and columns -------------------------------------------------------------------------------------
 
     async def exists(self) -> bool:
         """Whether there is a row."""
-        statement = self.plan.exists(self.model)
-        return await self._scalar(statement) is not None
+        return bool(await self._cells(self.plan.at_most(1), self._exists, "exists"))
 
     async def count(self) -> int:
         """How many rows there are; `limit` and `offset` count."""
-        return cast("int", await self._scalar(self.plan.count(self.model)))
+        rows = await self._cells(self.plan, self._count, "count")
+        return cast("int", rows[0][0])
 
     async def sum(self, column: str | ColumnExpressionArgument[Any]) -> Any:
         """The sum of a column; None without values."""
@@ -361,35 +362,41 @@ class Query(Selection[M]):
         return await database_of(self.model).execution.write(call, work, auto_commit=auto_commit)
 
     async def _fetch(self, plan: Plan) -> list[M]:
-        async def work(session: AsyncSession) -> list[M]:
-            return await _rows(session, self.model, plan)
+        return await database_of(self.model).execution.fetch(RowsRead(self.model, self.session, plan))
 
-        rows = await self._read(work)
-        remember_result(rows, plan.include)
-        return rows
-
-    async def _scalar(self, statement: Select[Any]) -> Any:
-        return await self._read(lambda session: session.scalar(statement))
+    async def _cells(self, plan: Plan, select: Callable[[Plan], Select[Any]], kind: object = None) -> Cells:
+        read = CellsRead(self.model, self.session, plan, select, kind)
+        return await database_of(self.model).execution.fetch(read)
 
     async def _aggregate(self, function: str, column: object) -> Any:
-        return await self._scalar(self.plan.aggregate(self.model, function, column_at(self.model, column)))
+        taken = column_at(self.model, column)
+        kind = (function, column) if self._are_own((column,)) else None
+        rows = await self._cells(self.plan, lambda plan: plan.aggregate(self.model, function, taken), kind)
+        return rows[0][0]
 
-    async def _columns(self, columns: Iterable[object]) -> list[Any]:
-        statement = self.plan.values(self.model, tuple(column_at(self.model, column) for column in columns))
+    async def _columns(self, columns: Iterable[object]) -> Cells:
+        named = tuple(columns)
+        taken = tuple(column_at(self.model, column) for column in named)
+        kind = ("values", named) if self._are_own(named) else None
+        return await self._cells(self.plan, lambda plan: plan.values(self.model, taken), kind)
 
-        async def work(session: AsyncSession) -> list[Any]:
-            result = await session.execute(statement)
-            return list(result)
+    def _are_own(self, columns: Iterable[object]) -> bool:
+        """They are names of the model's own columns, whose SQL is always the same."""
+        own = entity_of(self.model).columns
+        return all(isinstance(column, str) and column in own for column in columns)
 
-        return await self._read(work)
+    async def _by_key(self, key: Key) -> M | None:
+        entity = entity_of(self.model)
+        lookups = simple_lookups(entity, zip(entity.keys, key, strict=True))
+        plan = self._among([key]).plan if lookups is None else self.plan.but(lookups=lookups)
+        rows = await database_of(self.model).execution.fetch(KeyRead(self.model, self.session, plan, key))
+        return rows[0] if rows else None
 
-    async def _held_or_read(self, session: AsyncSession, key: Key) -> M | None:
-        row = await session.get(self.model, key, options=criteria_of(self.model))
-        hidden = row is not None and is_hidden(row)
-        if hidden is None:
-            rows = await _rows(session, self.model, self._among([key]).plan)
-            return rows[0] if rows else None
-        return None if hidden else row
+    def _exists(self, plan: Plan) -> Select[Any]:
+        return plan.exists(self.model)
+
+    def _count(self, plan: Plan) -> Select[Any]:
+        return plan.count(self.model)
 
     def _named(self, key: Key) -> dict[str, object]:
         return dict(zip(primary_key_names(self.model), key, strict=True))
@@ -402,30 +409,3 @@ class Query(Selection[M]):
         plain = [key[0] if len(key) == 1 else key for key in keys]
         criteria: dict[str, object] = {names[0]: plain} if len(names) == 1 else {", ".join(names): plain}
         return RecordNotFoundError(self.model.__name__, criteria, plain)
-
-
-async def _rows(session: AsyncSession, model: type[M], plan: Plan) -> list[M]:
-    if plan.lock is not None:
-        await _refuse_unsaved(session, model, plan)
-    with reread(session.sync_session, model, plan.include):
-        result = await session.scalars(cast("Select[M]", plan.rows(model)))
-        # unique(): joinedload of a to-many relation, which any option or mapping may bring, repeats the parent.
-        return list(result.unique())
-
-
-async def _refuse_unsaved(session: AsyncSession, model: type, plan: Plan) -> None:
-    """Refuse to lock rows with unsaved changes: a change computed from older values would overwrite the locked ones."""
-    sync = session.sync_session
-    changed = {
-        sync.identity_key(instance=row)[1]: row
-        for row in sync.dirty
-        if isinstance(row, model) and sync.is_modified(row)
-    }
-    if not changed:
-        return
-    with sync.no_autoflush:
-        result = await session.execute(plan.keys(model))
-    for key in result:
-        if tuple(key) in changed:
-            row = changed[tuple(key)]
-            raise UsageError(f"{row!r} has unsaved changes, which the locked values would overwrite: save() it first")

@@ -7,7 +7,8 @@
 - `units`: makes units, and says who holds a connection.
 """
 
-from activerow.database.execution.funnel import Call, Execution, Work
+from activerow.database.execution.calls import Call, Prepared, Read, Ready
+from activerow.database.execution.funnel import Execution, Work
 from activerow.database.execution.retrying import run_again
 from activerow.database.execution.scope import RequestScope, Scopes
 from activerow.database.execution.transactions import TransactionBlock, ended
@@ -17,6 +18,9 @@ __all__ = [
     "Call",
     "Execution",
     "Holder",
+    "Prepared",
+    "Read",
+    "Ready",
     "RequestScope",
     "Scopes",
     "TransactionBlock",

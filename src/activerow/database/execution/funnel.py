@@ -4,13 +4,13 @@ They answer one question, asked in this order: the session given with the call, 
 unit open in the task's scope, or none, which is a unit of the call's own. And they translate what the database raises.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_object_session
 from sqlalchemy.orm import object_session
 
+from activerow.database.execution.calls import Call, Read
 from activerow.database.execution.scope import Scopes
 from activerow.database.failures import translate
 from activerow.database.flush import running_in
@@ -19,19 +19,6 @@ from activerow.errors import ActiveRowError, SessionConflictError, UsageError
 
 T = TypeVar("T")
 Work = Callable[[AsyncSession], Awaitable[T]]
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """What a call is about, for its session and for its errors."""
-
-    operation: str
-    model: type
-    row: object | None = None
-    session: AsyncSession | None = None
-    values: Callable[[], Mapping[str, object]] | None = None
-    replica: bool | None = False
-    """Whether it may read from a replica, when it has no session yet; None asks the database's policy."""
 
 
 class NewUnit(Protocol):
@@ -68,6 +55,21 @@ class Execution:
         self._complete = complete
         self._new_unit = new_unit
         self._replicas = replicas
+
+    async def fetch(self, read: Read[T]) -> T:
+        """Carry out a read: by a driver's call alone where no Session is needed, else by the session of the call.
+
+        Raises:
+            ScopeClosedError, TransactionBrokenError, SessionConflictError: The unit cannot be used.
+            DatabaseError: The database refused.
+        """
+        session = read.session
+        if session is None:
+            level = self._scopes.here()
+            if level is None:
+                return await self._alone(read, _by_session(read), immediate=False)
+            session = level.unit.session
+        return await self._within(read, session, _by_session(read))
 
     async def read(self, call: Call, work: Work[T]) -> T:
         """Run `work` with the session of the call; a lone read sees one consistent transaction.
@@ -222,7 +224,9 @@ class Execution:
         nested = unit.places.locate(unit).outer is not None or running_in(unit.sync) is not None
         return unit.kind is Kind.SCOPED and auto_commit is None and not nested and not unit.rollback_only
 
-    async def _alone(self, call: Call, work: Work[T], *, immediate: bool, after: Work[None] | None = None) -> T:
+    async def _alone(
+        self, call: "Call | Read[Any]", work: Work[T], *, immediate: bool, after: Work[None] | None = None
+    ) -> T:
         unit = await self._begin(call, immediate=immediate)
         try:
             result = await self._within(call, unit.session, work)
@@ -235,7 +239,7 @@ class Execution:
         await self._scopes.end(unit)
         return result
 
-    async def _begin(self, call: Call, *, immediate: bool) -> Unit:
+    async def _begin(self, call: "Call | Read[Any]", *, immediate: bool) -> Unit:
         """Open a unit for one call: of the primary or, connected already, of a replica."""
         if not self._replicas.wanted(call.replica, call.model, call.operation):
             unit = self._new_unit(Kind.CALL, immediate)
@@ -254,7 +258,7 @@ class Execution:
 
         return await self._replicas.first_reachable(begin)
 
-    async def _within(self, call: Call, session: AsyncSession, work: Work[T]) -> T:
+    async def _within(self, call: "Call | Read[Any]", session: AsyncSession, work: Work[T]) -> T:
         """Run `work` in an open session, under its unit's lock if it is a unit's, and translate its errors."""
         unit = session.unit if isinstance(session, UnitSession) else None
         try:
@@ -285,6 +289,13 @@ class Execution:
             return result
 
         return await self._within(call, session, step)
+
+
+def _by_session(read: Read[T]) -> Work[T]:
+    async def work(session: AsyncSession) -> T:
+        return await AsyncSession.run_sync(session, read.run)
+
+    return work
 
 
 async def _connect(session: AsyncSession) -> None:

@@ -47,6 +47,8 @@ def refuse_inside_flush(session: Session) -> None:
     Raises:
         UsageError: It does.
     """
+    if _running.get() is None:
+        return
     running = running_in(session)
     if running is not None and running.inside_flush:
         raise UsageError(

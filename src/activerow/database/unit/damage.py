@@ -30,6 +30,11 @@ class Damage:
             self.whole = error
         return True
 
+    @property
+    def is_none(self) -> bool:
+        """Whether nothing was undone."""
+        return self.whole is None and not self._savepoints
+
     def of(self, savepoint: SessionTransaction | None) -> BaseException | None:
         """The error that broke the unit, or `savepoint` in it."""
         if self.whole is not None or savepoint is None:

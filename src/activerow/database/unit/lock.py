@@ -35,15 +35,22 @@ class UnitLock:
     because a ROLLBACK TO would undo what they wrote in between. The lock is re-entrant, first come first served.
     """
 
-    __slots__ = ("_astray", "_depth", "_owner", "_timeout", "_waiters", "levels")
+    __slots__ = ("_astray", "_depth", "_timeout", "_waiters", "levels", "owner")
 
     def __init__(self, root: Block, timeout: float) -> None:
         self.levels: list[Block] = [root]
         self._timeout = timeout
-        self._owner: asyncio.Task[object] | None = None
+        self.owner: asyncio.Task[object] | None = None
         self._depth = 0
         self._astray: dict[asyncio.Task[object], int] = {}  # calls that go on without the lock they had lent
         self._waiters: deque[_Waiter] = deque()
+
+    def take(self, task: "asyncio.Task[object]", block: Block) -> bool:
+        """Take the lock for `task` at `block` if it is free; says whether it did."""
+        if self.owner is not None or self.levels[-1] is not block:
+            return False
+        self.owner, self._depth = task, 1
+        return True
 
     async def acquire(self, block: Block) -> None:
         """Wait for the turn of the calling task at `block`.
@@ -52,10 +59,10 @@ class UnitLock:
             SessionConflictError: Another task kept a savepoint open for longer than `pool_timeout`.
         """
         task = current_task()
-        if self._owner is task:
+        if self.owner is task:
             self._depth += 1
-        elif self._owner is None and self._admits(task, block):
-            self._owner, self._depth = task, 1
+        elif self.owner is None and self._admits(task, block):
+            self.owner, self._depth = task, 1
         else:
             await self._wait(task, block)
 
@@ -72,8 +79,9 @@ class UnitLock:
             return
         self._depth -= 1
         if not self._depth:
-            self._owner = None
-            self._wake()
+            self.owner = None
+            if self._waiters:
+                self._wake()
 
     @asynccontextmanager
     async def lent(self, block: Block) -> AsyncGenerator[None, None]:
@@ -83,7 +91,7 @@ class UnitLock:
             SessionConflictError: Another task kept a savepoint open for longer than `pool_timeout`.
         """
         depth = self._depth
-        self._owner, self._depth = None, 0
+        self.owner, self._depth = None, 0
         self._wake()
         try:
             yield
@@ -132,11 +140,11 @@ class UnitLock:
         return top is block or top.task is task or block not in self.levels or (top.task is None or top.task.done())
 
     def _wake(self) -> None:
-        if self._owner is not None:
+        if self.owner is not None:
             return
         for waiter in self._waiters:
             if not waiter.future.done() and self._admits(waiter.task, waiter.block):
-                self._owner, self._depth = waiter.task, 1
+                self.owner, self._depth = waiter.task, 1
                 waiter.future.set_result(None)
                 return
 

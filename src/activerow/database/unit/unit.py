@@ -127,11 +127,24 @@ class Unit:
         """
         refuse_inside_flush(self.sync)
         level, task = self.places.locate(self), current_task()
-        level.join(task)
-        await self.lock.acquire(level)
+        if self.lock.owner is task and not level.closed:
+            # A call inside a call, which was admitted: its errors pass the outer one on their way.
+            if whole:
+                self.check()
+            return await work()
+        if task is not level.task:
+            level.join(task)
+        if not self.lock.take(task, level):
+            await self.lock.acquire(level)
+        return await self._admitted(work, level, task, whole=whole)
+
+    async def _admitted(
+        self, work: Callable[[], Awaitable[T]], level: Level, task: "asyncio.Task[object]", *, whole: bool
+    ) -> T:
         cancellations = task.cancelling()
         try:
-            self._admit(level, whole=whole)
+            if level.closed or self.ended or not self.damage.is_none:
+                self._admit(level, whole=whole)
             return await work()
         except asyncio.CancelledError as cancelled:
             if self.transaction.is_open:
@@ -197,7 +210,7 @@ class Unit:
         """Refuse work in a unit that has ended or is broken."""
         if self.ended:
             raise ScopeClosedError(current_task().get_name(), self.root.label)
-        first = self.failure()
+        first = None if self.damage.is_none else self.failure()
         if first is not None:
             raise TransactionBrokenError(first) from first
 

@@ -21,6 +21,8 @@ class Column:
 
     expression: Any
     hops: Hops = ()
+    key: str | None = None
+    """How it was written, where that says all: the name of a column of the model itself, `-created_at`."""
 
 
 def column_at(model: type, path: object) -> Column:
@@ -75,12 +77,13 @@ def sort_key(model: type, key: object) -> Column:
     if not isinstance(key, str):
         return column_at(model, key)
     column = column_at(model, key.removeprefix("-"))
-    return Column(column.expression.desc(), column.hops) if key.startswith("-") else column
+    expression = column.expression.desc() if key.startswith("-") else column.expression
+    return Column(expression, column.hops, None if column.hops else key)
 
 
 def by_primary_key(model: type) -> tuple[Column, ...]:
     """The sort keys that put rows in the order of their primary key."""
-    return tuple(Column(getattr(model, name)) for name in primary_key_names(model))
+    return tuple(Column(getattr(model, name), (), name) for name in primary_key_names(model))
 
 
 def reverse(keys: Iterable[Column]) -> tuple[Column, ...]:
@@ -89,7 +92,7 @@ def reverse(keys: Iterable[Column]) -> tuple[Column, ...]:
     Raises:
         UsageError: A key is plain text.
     """
-    return tuple(Column(_reversed(key.expression), key.hops) for key in keys)
+    return tuple(Column(_reversed(key.expression), key.hops, key.key and f"reversed {key.key}") for key in keys)
 
 
 def _reversed(key: Any) -> Any:

@@ -8,6 +8,19 @@
 
 from activerow.query.plan.include import Chosen, Path, Tree, path_of, target_of, tree_of
 from activerow.query.plan.plan import Plan
+from activerow.query.plan.prepare import PreparedStatement, compiled_once
 from activerow.query.plan.selection import EVERYTHING, Selection
 
-__all__ = ["EVERYTHING", "Chosen", "Path", "Plan", "Selection", "Tree", "path_of", "target_of", "tree_of"]
+__all__ = [
+    "EVERYTHING",
+    "Chosen",
+    "Path",
+    "Plan",
+    "PreparedStatement",
+    "Selection",
+    "Tree",
+    "compiled_once",
+    "path_of",
+    "target_of",
+    "tree_of",
+]

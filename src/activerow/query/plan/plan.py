@@ -3,7 +3,18 @@
 from dataclasses import dataclass
 from typing import Any, Self, cast
 
-from sqlalchemy import ColumnElement, Integer, Select, SelectBase, Subquery, func, literal_column, select, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    Integer,
+    Select,
+    SelectBase,
+    Subquery,
+    bindparam,
+    func,
+    literal_column,
+    select,
+    tuple_,
+)
 from sqlalchemy.orm import LoaderCriteriaOption
 from sqlalchemy.orm.interfaces import ORMOption
 from sqlalchemy.sql.base import ExecutableOption
@@ -72,6 +83,39 @@ class Plan:
     def also(self, *conditions: ColumnElement[bool]) -> Self:
         """The same, with more conditions."""
         return self.but(conditions=(*self.conditions, *conditions))
+
+    # -- its shape -----------------------------------------------------------------------------------------------
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it only says which rows, in which order and how many."""
+        return not (
+            self.distinct or self.include or self.columns or self.options or self.joins or self.lock is not None
+        )
+
+    def shape(self) -> tuple[object, ...] | None:
+        """What its statement depends on, without the values; None where only SQL says it."""
+        order = tuple(column.key for column in self.order)
+        if self.conditions or None in order:
+            return None
+        compared = tuple(lookup for lookup, _ in self.lookups)
+        return compared, order, self.most is None, self.skip is None, self.shown
+
+    def with_places(self, model: type) -> tuple[Self, list[str]]:
+        """The same with parameters in the place of its values, and their names, as `parameters` orders them."""
+        names = [f"p{number}" for number in range(len(self.lookups))]
+        conditions = [lookup.place(model, name) for name, (lookup, _) in zip(names, self.lookups, strict=True)]
+        links: dict[str, Any] = {"lookups": (), "conditions": (*conditions, *self.conditions)}
+        for link in ("most", "skip"):
+            if getattr(self, link) is not None:
+                names.append(link)
+                links[link] = bindparam(link, type_=Integer())
+        return self.but(**links), names
+
+    def parameters(self) -> list[object]:
+        """The values for the parameters of `with_places`."""
+        values = [value for _, value in self.lookups]
+        return values + [count for count in (self.most, self.skip) if count is not None]
 
     # -- variations ----------------------------------------------------------------------------------------------
 
@@ -164,9 +208,9 @@ class Plan:
         return self._without_lock("count()")._filtered(statement, model)
 
     def exists(self, model: type) -> Select[int]:
-        """SELECT of a row of one constant, or of none."""
+        """SELECT of a row of one constant for each row."""
         statement = select(literal_column("1", Integer())).select_from(model).options(*self.criteria_options(model))
-        return self.at_most(1)._cut(self._filtered(statement, model), model)
+        return self._cut(self._filtered(statement, model), model)
 
     def aggregate(self, model: type, function: str, column: Column) -> Select[Any]:
         """SELECT of an aggregate of one column over the rows."""

@@ -1,0 +1,80 @@
+"""Calls on models as data: what is wanted, of which model, in which session. The funnel chooses the way."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from sqlalchemy.engine import Dialect
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Session
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What a call is about, for its session and for its errors."""
+
+    operation: str
+    model: type
+    row: object | None = None
+    session: AsyncSession | None = None
+    values: Callable[[], Mapping[str, object]] | None = None
+    replica: bool | None = False
+    """Whether it may read from a replica, when it has no session yet; None asks the database's policy."""
+
+
+@dataclass(slots=True)
+class Ready:
+    """A statement that can be sent as it is: the driver's SQL and parameters."""
+
+    sql: str
+    parameters: Any
+    writes: bool = False
+
+
+class Read(ABC, Generic[T]):
+    """A read, as data: it can be carried out by a Session, and perhaps by a driver's call alone."""
+
+    __slots__ = ("model", "replica", "session")
+
+    operation = "select"
+    row = None
+    values = None
+
+    def __init__(self, model: type, session: AsyncSession | None, replica: bool | None) -> None:
+        self.model, self.session, self.replica = model, session, replica
+
+    @abstractmethod
+    def run(self, session: Session) -> T:
+        """Read by a Session; called in a greenlet, with the lock of its unit."""
+
+    @abstractmethod
+    def ready(self, shop: "Prepared") -> Ready | None:
+        """The one statement that reads it; None where a Session is needed."""
+
+    @abstractmethod
+    def made_of(self, rows: Iterable[Sequence[Any]]) -> T:
+        """What is read, of the rows that the statement of `ready` gave."""
+
+
+class Prepared:
+    """The statements of one dialect that were made before, by their shape."""
+
+    __slots__ = ("compiled", "dialect", "statements")
+
+    MOST = 2_000
+
+    def __init__(self, dialect: Dialect) -> None:
+        self.dialect = dialect
+        self.statements: dict[Any, Any] = {}
+        self.compiled: dict[Any, Any] = {}
+        """SQLAlchemy's own cache, for statements that have no shape of ours."""
+
+    def keep(self, shape: Any, statement: T) -> T:
+        """Remember the statement of a shape."""
+        if len(self.statements) >= self.MOST:
+            self.statements.clear()
+        self.statements[shape] = statement
+        return statement

@@ -1,0 +1,84 @@
+"""Statements made once: SQL of a dialect, whose parameters are places for the values of a call."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Select
+from sqlalchemy.engine import Dialect
+from sqlalchemy.exc import StatementError
+from sqlalchemy.sql.compiler import SQLCompiler
+
+Load = Callable[[Any], Any]
+
+
+class PreparedStatement:
+    """One statement for one dialect.
+
+    Attributes:
+        sql: What the driver is given.
+        load: What is made of its rows.
+    """
+
+    __slots__ = ("_names", "_places", "load", "sql")
+
+    def __init__(self, statement: Any, places: Sequence[str], dialect: Dialect, load: Load) -> None:
+        compiled: Any = statement.compile(dialect=dialect)
+        if compiled.post_compile_params or compiled.literal_execute_params:
+            raise NotImplementedError("a statement whose text depends on the values")
+        self.load = load
+        self.sql: str = compiled.string
+        self._names = None if compiled.positional else [*compiled.bind_names.values()]
+        order = compiled.positiontup if compiled.positional else self._names
+        numbers = {name: number for number, name in enumerate(places)}
+        self._places = [_place(compiled, name, numbers) for name in order or ()]
+
+    def parameters(self, values: Sequence[object]) -> Any:
+        """The parameters of the statement for the values of a call.
+
+        Raises:
+            StatementError: A value could not be converted.
+        """
+        try:
+            given = [
+                constant if number is None else values[number] if convert is None else convert(values[number])
+                for number, convert, constant in self._places
+            ]
+        except Exception as error:
+            raise StatementError(str(error), self.sql, None, error) from error
+        return given if self._names is None else dict(zip(self._names, given, strict=True))
+
+
+def _place(compiled: Any, name: str, numbers: Mapping[str, int]) -> tuple[int | None, Load | None, object]:
+    """Which value stands at a parameter and how it is converted; or a constant that the compiler added."""
+    convert, bind = compiled._bind_processors.get(name), compiled.binds[name]
+    if bind.key in numbers:
+        return numbers[bind.key], convert, None
+    constant = bind.effective_value
+    return None, None, constant if convert is None else convert(constant)
+
+
+def compiled_once(statement: Select[Any], dialect: Dialect, cache: dict[Any, Any]) -> tuple[str, Any]:
+    """SQL and parameters of any statement; SQLAlchemy's cache knows it again by its structure.
+
+    Raises:
+        StatementError: A value could not be converted.
+    """
+    internals: Any = statement
+    compiled, extracted, given, _ = internals._compile_w_cache(dialect, compiled_cache=cache, column_keys=[])
+    plain: SQLCompiler = compiled
+    values = dict(plain.construct_params(given, extracted_parameters=extracted, escape_names=False))
+    sql, converters = plain.string, compiled._bind_processors
+    order: Sequence[str] | None = plain.positiontup
+    if plain.post_compile_params or plain.literal_execute_params:
+        state = plain.construct_expanded_state(values, escape_names=False)
+        sql, order, values = state.statement, state.positiontup, dict(state.parameters)
+        converters = {**converters, **state.processors}
+    try:
+        for name, convert in converters.items():
+            if name in values:
+                values[name] = convert(values[name])
+    except Exception as error:
+        raise StatementError(str(error), sql, None, error) from error
+    if order is None:
+        return sql, values
+    return sql, [values[name] for name in order]
