@@ -4,15 +4,16 @@ A row is read *directly* when nobody could tell the difference: no Session event
 would have seen it. The reasons against are kept in words, for `activerow models` and for whoever wonders.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
-from typing import Any, Final
+from typing import Any, Final, Literal, cast
 
 from sqlalchemy import Column, Table, event
-from sqlalchemy.orm import Mapper
+from sqlalchemy.orm import InstanceState, Mapper, RelationshipDirection
 from sqlalchemy.orm.instrumentation import ClassManager
 
 from activerow.mapping.hidden_rows import Hiding, hiding_of
+from activerow.mapping.hooks import are_in_use, hooks_of
 from activerow.mapping.inspection import CREATED_AT, Fields, fields_of, mapper_of
 
 _ATTRIBUTE: Final = "__activerow_entity__"
@@ -53,6 +54,44 @@ class Entity:
     def against_reading(self) -> tuple[str, ...]:
         """Why its rows can only be read by a Session; empty where nothing stands against it."""
         return tuple(_against_reading(self.mapper))
+
+    @cached_property
+    def against_writing(self) -> tuple[str, ...]:
+        """Why its rows can only be written by a Session; empty where nothing stands against it."""
+        return (*self.against_reading, *_against_writing(self.mapper))
+
+    def writes_directly(self, operation: Literal["insert", "update", "delete"]) -> bool:
+        """Whether rows can be written without a Session, as far as the model and its listeners are concerned."""
+        if self.against_writing or (are_in_use() and hooks_of(self.model) is not None):
+            return False
+        dispatch: Any = self.mapper.dispatch
+        return not (getattr(dispatch, f"before_{operation}") or getattr(dispatch, f"after_{operation}"))
+
+    @cached_property
+    def constructs_plainly(self) -> bool:
+        """Whether a new row is its values and nothing else: nobody's constructor or validator sees them."""
+        mapper, manager = self.mapper, cast("Any", self.manager)
+        if manager.original_init is not mapper.registry.constructor or manager.dispatch.init or mapper.validators:
+            return False
+        return not any(manager[name].dispatch.set for name in self.columns)
+
+    @cached_property
+    def deletes_alone(self) -> bool:
+        """Whether the database alone decides what goes along with a deleted row."""
+        return all(
+            relation.direction is RelationshipDirection.MANYTOONE or relation.passive_deletes or relation.viewonly
+            for relation in self.relations
+            if relation.secondary is None or not relation.viewonly
+        )
+
+    def new_row(self, values: dict[str, Any]) -> Any:
+        """An instance of a row that was just stored with `values`, as a Session would leave it."""
+        mapper: Any = self.mapper
+        row: Any = self.model.__new__(self.model)
+        state: Any = InstanceState(row, self.manager)
+        state.key = (mapper._identity_class, tuple(values[name] for name in self.keys), None)
+        row.__dict__.update(values, _sa_instance_state=state)
+        return row
 
     def reads_directly(self) -> bool:
         """Whether rows can be read without a Session, as far as the model is concerned."""
@@ -103,6 +142,13 @@ def _foreign_load_listeners(manager: Any) -> bool:
     return any(len(getattr(dispatch, name)) and foreign(getattr(dispatch, name)) for name in _LOAD_EVENTS)
 
 
+def _against_writing(mapper: Mapper[Any]) -> Iterator[str]:
+    if mapper.version_id_col is not None:
+        yield "its rows have versions"
+    if mapper.concrete or mapper.batch is False or mapper.polymorphic_identity is not None:
+        yield "its mapper has options for writing"
+
+
 def _against_reading(mapper: Mapper[Any]) -> Iterator[str]:
     if mapper.inherits is not None or mapper.polymorphic_on is not None or len(list(mapper.self_and_descendants)) > 1:
         yield "it inherits, or is inherited from"
@@ -118,3 +164,10 @@ def _against_reading(mapper: Mapper[Any]) -> Iterator[str]:
             yield f"{relation.key} is loaded along with each row (lazy={relation.lazy!r})"
     if mapper.always_refresh:
         yield "always_refresh is set"
+
+
+def set_shown(state: InstanceState[Any], values: Mapping[str, object]) -> None:
+    """Let a detached row show `values`, and all that it shows count as stored."""
+    internals: Any = state
+    state.dict.update(values)
+    internals._commit_all(state.dict)

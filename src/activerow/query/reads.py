@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session
 from sqlalchemy.types import TypeEngine
 
+from activerow.database.direct import Command
 from activerow.database.execution import Prepared, Read, Ready
 from activerow.errors import UsageError
 from activerow.mapping import criteria_of, entity_of, is_hidden, row_loader, tuple_loader
@@ -47,7 +48,7 @@ class RowsRead(Read[list[Any]]):
         if statement is None:
             return None
         self.load = statement.load
-        return Ready(statement.sql, statement.parameters(plan.parameters()))
+        return Ready(statement.command, statement.parameters(plan.parameters()))
 
     def made_of(self, rows: Iterable[Sequence[Any]]) -> list[Any]:
         """Instances that belong to no session."""
@@ -62,7 +63,7 @@ class RowsRead(Read[list[Any]]):
             load = row_loader(entity, names, shop.dialect)
             selected = tuple(Column(getattr(self.model, name)) for name in names)
             plan, places = self.plan.with_places(self.model)
-            statement = PreparedStatement(plan.values(self.model, selected), places, shop.dialect, load)
+            statement = PreparedStatement(plan.values(self.model, selected), places, shop.dialect, load, model=self.model)
         except NotImplementedError:
             return None
         return shop.keep(shape, statement)
@@ -77,7 +78,8 @@ class RowsRead(Read[list[Any]]):
         except NotImplementedError:
             return None
         selected = tuple(Column(getattr(self.model, name)) for name in names)
-        return Ready(*compiled_once(self.plan.values(self.model, selected), shop.dialect, shop.compiled))
+        sql, parameters = compiled_once(self.plan.values(self.model, selected), shop.dialect, shop.compiled)
+        return Ready(Command(sql, self.model), parameters)
 
 
 class KeyRead(RowsRead):
@@ -140,7 +142,7 @@ class CellsRead(Read[Cells]):
         if statement is None:
             return None
         self.load = statement.load
-        return Ready(statement.sql, statement.parameters(plan.parameters()))
+        return Ready(statement.command, statement.parameters(plan.parameters()))
 
     def made_of(self, rows: Iterable[Sequence[Any]]) -> Cells:
         """The cells as the types of their columns say."""
@@ -152,7 +154,7 @@ class CellsRead(Read[Cells]):
         statement = self.select(plan)
         try:
             load = tuple_loader(_types(statement), shop.dialect)
-            return shop.keep(shape, PreparedStatement(statement, places, shop.dialect, load))
+            return shop.keep(shape, PreparedStatement(statement, places, shop.dialect, load, model=self.model))
         except NotImplementedError:
             return None
 
@@ -162,7 +164,8 @@ class CellsRead(Read[Cells]):
             self.load = tuple_loader(_types(statement), shop.dialect)
         except NotImplementedError:
             return None
-        return Ready(*compiled_once(statement, shop.dialect, shop.compiled))
+        sql, parameters = compiled_once(statement, shop.dialect, shop.compiled)
+        return Ready(Command(sql, self.model), parameters)
 
 
 def rows_of(session: Session, model: type[M], plan: Plan) -> list[M]:

@@ -9,6 +9,8 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session
 
+from activerow.database.direct import Command
+
 T = TypeVar("T")
 
 
@@ -27,11 +29,10 @@ class Call:
 
 @dataclass(slots=True)
 class Ready:
-    """A statement that can be sent as it is: the driver's SQL and parameters."""
+    """A statement that can be sent as it is; without a command there is nothing to send."""
 
-    sql: str
-    parameters: Any
-    writes: bool = False
+    command: Command | None
+    parameters: Any = ()
 
 
 class Read(ABC, Generic[T]):
@@ -57,6 +58,49 @@ class Read(ABC, Generic[T]):
     @abstractmethod
     def made_of(self, rows: Iterable[Sequence[Any]]) -> T:
         """What is read, of the rows that the statement of `ready` gave."""
+
+
+class Write(ABC, Generic[T]):
+    """A write of one row, as data: one statement where that is enough, else the work of a Session."""
+
+    __slots__ = ("auto_commit", "model", "refresh", "row", "session")
+
+    operation: str
+    replica = False
+
+    def __init__(
+        self, model: type, row: object, session: AsyncSession | None, auto_commit: bool | None, *, refresh: bool
+    ) -> None:
+        self.model, self.row, self.session, self.auto_commit = model, row, session, auto_commit
+        self.refresh = refresh
+        """Whether the row is read again once it is written."""
+
+    @abstractmethod
+    def values(self) -> Mapping[str, object]:
+        """What is written, for errors."""
+
+    @abstractmethod
+    def ready(self, shop: "Prepared") -> Ready | None:
+        """The one statement that writes it; None where a Session is needed."""
+
+    @abstractmethod
+    def written(self, rows: Iterable[Sequence[Any]], count: int, key: object) -> T:
+        """What the call gives, once the statement of `ready` was carried out."""
+
+    def undo(self) -> None:
+        """Let the row show what it did before `ready`: the statement was not carried out."""
+
+    @abstractmethod
+    async def work(self, session: AsyncSession) -> None:
+        """Write by a Session, with the lock of its unit."""
+
+    @abstractmethod
+    async def read_back(self, session: AsyncSession) -> None:
+        """Read the row again."""
+
+    @abstractmethod
+    def worked(self) -> T:
+        """What the call gives, once `work` is done."""
 
 
 class Prepared:

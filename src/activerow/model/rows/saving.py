@@ -18,86 +18,26 @@ from activerow.mapping import check_row, check_values, mapper_of
 from activerow.model.rows.attaching import attached, refuse_outdated, refuse_second_changes
 from activerow.model.rows.members import members_at_hand
 from activerow.model.rows.rereading import passing_over_hidden, read_again
-from activerow.model.rows.values import build, fill, is_collection
+from activerow.model.rows.values import fill, is_collection
 
-R = TypeVar("R")
-
-
-async def create(
-    model: type[R],
-    names: Mapping[str, object],
-    *,
-    session: AsyncSession | None,
-    auto_commit: bool | None,
-    refresh: bool = False,
-) -> R:
-    """Make a row of `model` and insert it."""
-    made: list[R] = []
-
-    async def work(session: AsyncSession) -> None:
-        await flush_others(session, None)
-        check_values(mapper_of(model), names, operation="insert", backend=_backend(session))
-        # Made here, where no other task is writing: referring to rows of the unit changes their collections.
-        made.append(build(model, names))
-        await _flush(session, made[0])
-
-    async def after(session: AsyncSession) -> None:
-        await read_again(session, made[0])
-
-    call = Call("insert", model, None, session, lambda: _values_of(made[0]) if made else names)
-    await database_of(model).execution.write(call, work, auto_commit=auto_commit, after=after if refresh else None)
-    return made[0]
-
-
-async def save(row: R, *, session: AsyncSession | None, auto_commit: bool | None, refresh: bool) -> R:
-    """Insert `row`, or update its changed columns."""
-
-    async def work(session: AsyncSession) -> None:
-        await flush_others(session, row)
-        await _flush(session, row)
-
-    async def after(session: AsyncSession) -> None:
-        await read_again(session, row)
-
-    state: InstanceState[Any] = inspect(row)
-    if state.was_deleted and state.session is None:
-        make_transient(row)
-    operation = "insert" if state.key is None else "update"
-    call = Call(operation, type(row), row, session, lambda: _values_of(row))
-    await database_of(type(row)).execution.write(call, work, auto_commit=auto_commit, after=after if refresh else None)
-    return row
-
-
-async def update(
-    row: object, given: Mapping[str, object], *, session: AsyncSession | None, auto_commit: bool | None, refresh: bool
-) -> bool:
+async def set_and_flush(session: AsyncSession, row: object, given: Mapping[str, object]) -> bool:
     """Set what is given on `row` and write it when that changed anything; says whether it did."""
-    written: list[bool] = []
-
-    async def work(session: AsyncSession) -> None:
-        await flush_others(session, row)
-        sync = session.sync_session
-        refuse_late(sync, row)
-        with taking_back(sync), attached(sync, row) as target, _showing_again(sync, target):
-            if target is not row:
-                refuse_second_changes(sync, target, given)
-            await _load_replaced(session, target, given)
-            check_values(inspect(target).mapper, given, operation="update", backend=_backend(session))
-            async with members_at_hand(session, target, given):
-                fill(target, given)
-                if is_changed(target):
-                    _flag_untracked(target)
-                    await session.flush()
-                    await _read_computed(session, target)
-                    written.append(True)
-
-    async def after(session: AsyncSession) -> None:
-        if written:
-            await read_again(session, row)
-
-    call = Call("update", type(row), row, session, lambda: _values_of(row))
-    await database_of(type(row)).execution.write(call, work, auto_commit=auto_commit, after=after if refresh else None)
-    return bool(written)
+    await flush_others(session, row)
+    sync = session.sync_session
+    refuse_late(sync, row)
+    with taking_back(sync), attached(sync, row) as target, _showing_again(sync, target):
+        if target is not row:
+            refuse_second_changes(sync, target, given)
+        await _load_replaced(session, target, given)
+        check_values(inspect(target).mapper, given, operation="update", backend=_backend(session))
+        async with members_at_hand(session, target, given):
+            fill(target, given)
+            if not is_changed(target):
+                return False
+            _flag_untracked(target)
+            await session.flush()
+            await _read_computed(session, target)
+    return True
 
 
 def is_changed(row: object) -> bool:
@@ -116,7 +56,8 @@ def refuse_late(session: Session, row: object) -> None:
     refuse_outdated(session, row)
 
 
-async def _flush(session: AsyncSession, row: object) -> None:
+async def flush_row(session: AsyncSession, row: object) -> None:
+    """Write `row`, and what it brings along."""
     refuse_late(session.sync_session, row)
     check_row(inspect(row), backend=_backend(session))  # before it is in the session, where it would stay
     with taking_back(session.sync_session), attached(session.sync_session, row) as target:
@@ -199,6 +140,7 @@ def _backend(session: AsyncSession) -> str | None:
     return session.bind.dialect.name if session.bind is not None else None
 
 
-def _values_of(row: object) -> dict[str, object]:
+def values_of(row: object) -> dict[str, object]:
+    """The columns that the row shows."""
     state: InstanceState[Any] = inspect(row)
     return {name: value for name, value in state.dict.items() if name in state.mapper.column_attrs}

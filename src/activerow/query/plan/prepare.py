@@ -8,6 +8,8 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.exc import StatementError
 from sqlalchemy.sql.compiler import SQLCompiler
 
+from activerow.database.direct import Command
+
 Load = Callable[[Any], Any]
 
 
@@ -15,18 +17,28 @@ class PreparedStatement:
     """One statement for one dialect.
 
     Attributes:
-        sql: What the driver is given.
+        command: What the driver is given.
         load: What is made of its rows.
     """
 
-    __slots__ = ("_names", "_places", "load", "sql")
+    __slots__ = ("_names", "_places", "command", "load")
 
-    def __init__(self, statement: Any, places: Sequence[str], dialect: Dialect, load: Load) -> None:
+    def __init__(  # noqa: PLR0913  (what a driver must know of it)
+        self,
+        statement: Any,
+        places: Sequence[str],
+        dialect: Dialect,
+        load: Load,
+        *,
+        model: type,
+        writes: bool = False,
+        returns: bool = True,
+    ) -> None:
         compiled: Any = statement.compile(dialect=dialect)
         if compiled.post_compile_params or compiled.literal_execute_params:
             raise NotImplementedError("a statement whose text depends on the values")
         self.load = load
-        self.sql: str = compiled.string
+        self.command = Command(compiled.string, model, writes, returns)
         self._names = None if compiled.positional else [*compiled.bind_names.values()]
         order = compiled.positiontup if compiled.positional else self._names
         numbers = {name: number for number, name in enumerate(places)}
@@ -44,7 +56,7 @@ class PreparedStatement:
                 for number, convert, constant in self._places
             ]
         except Exception as error:
-            raise StatementError(str(error), self.sql, None, error) from error
+            raise StatementError(str(error), self.command.sql, None, error) from error
         return given if self._names is None else dict(zip(self._names, given, strict=True))
 
 

@@ -1,0 +1,189 @@
+"""Statements that write one row of a model without a Session: their columns, defaults and what the server computes."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import Column, Computed, Identity, Table, bindparam, delete, insert, update
+from sqlalchemy.engine import Dialect
+
+from activerow.database.execution import Prepared
+from activerow.mapping import Check, Entity, check_for, tuple_loader
+from activerow.query.lookups import is_expression
+from activerow.query.plan import PreparedStatement
+
+Maker = Callable[[], object]
+
+_ABSENT: Final[Any] = object()
+
+
+@dataclass(frozen=True, slots=True)
+class PlainColumn:
+    """One column, as an INSERT or UPDATE of its row sees it.
+
+    Attributes:
+        name: Of the attribute.
+        key: Of the column, in a statement.
+        check: What is wrong with a value.
+        default: Makes the value of a new row that is given none.
+        on_update: Makes the value of a row that is changed.
+        is_null: A new row that is given none has NULL.
+        is_made: The server makes the value of a new row that is given none.
+    """
+
+    name: str
+    key: str
+    column: Column[Any]
+    check: Check | None
+    default: Maker | None
+    on_update: Maker | None
+    is_null: bool
+    is_made: bool
+
+
+class PlainTable:
+    """The table of a model, for writing rows without a Session; `against` says why that cannot be."""
+
+    def __init__(self, entity: Entity) -> None:
+        self.entity = entity
+        self.table: Any = entity.mapper.local_table
+        self.against: list[str] = []
+        self.columns = [self._column(name, column) for name, column in entity.columns.items()]
+        self.by_name = {column.name: column for column in self.columns}
+        self.counter: str | None = None
+        counter = self.table.autoincrement_column if isinstance(self.table, Table) else None
+        if counter is not None and len(entity.keys) == 1:
+            self.counter = entity.keys[0]
+        self.moving = [column for column in self.columns if column.on_update is not None]
+
+    @classmethod
+    def of(cls, entity: Entity) -> "PlainTable":
+        """The table of an entity; answered from memory after the first time."""
+        found: PlainTable | None = entity.memory.get(cls)
+        if found is None:
+            found = entity.memory[cls] = cls(entity)
+        return found
+
+    def _column(self, name: str, column: Column[Any]) -> PlainColumn:
+        default, on_update = self._maker(column.default), self._maker(column.onupdate)
+        if column.server_onupdate is not None:
+            self.against.append(f"{name} is computed by the server with each UPDATE")
+        made = column.server_default is not None
+        if isinstance(column.server_default, Computed | Identity):
+            self.against.append(f"{name} is computed by the server")
+        kind: Any = column.type
+        is_null = not (column.primary_key or made or column.default is not None or kind.should_evaluate_none)
+        if kind.should_evaluate_none:
+            self.against.append(f"{name} tells NULL from None")
+        return PlainColumn(name, column.key, column, check_for(column.type), default, on_update, is_null, made)
+
+    def _maker(self, default: Any) -> Maker | None:
+        if default is None:
+            return None
+        if default.is_scalar:
+            value = default.arg
+            return lambda: value
+        if default.is_callable and hasattr(default.arg, "__wrapped__"):
+            make = default.arg
+            return lambda: make(None)
+        self.against.append(f"the default of {default.column.name} is SQL, a sequence, or depends on the row")
+        return None
+
+
+def inserted(plain: PlainTable, given: Mapping[str, object]) -> dict[str, object] | None:
+    """All values of a new row, in the order of its columns; None where the server must be asked first.
+
+    What the server makes is left out.
+    """
+    values: dict[str, object] = {}
+    for column in plain.columns:
+        value = given.get(column.name)
+        if value is not None:
+            if column.check is None and is_expression(value):
+                return None
+            values[column.name] = value
+        elif column.default is not None:
+            values[column.name] = column.default()
+        elif column.is_null:
+            values[column.name] = None
+        elif not column.is_made and column.name != plain.counter:
+            return None
+    return values
+
+
+def insert_statement(plain: PlainTable, shop: Prepared, names: Sequence[str]) -> "tuple[PreparedStatement, list[str]]":
+    """INSERT of a row with values for `names`, and the names that it gives back.
+
+    Raises:
+        NotImplementedError: The server does not give back what it has made.
+    """
+    shape = (plain.entity, "insert", tuple(names))
+    found = shop.statements.get(shape)
+    return found if found is not None else shop.keep(shape, _make_insert(plain, shop.dialect, names))
+
+
+def _make_insert(plain: PlainTable, dialect: Dialect, names: Sequence[str]) -> "tuple[PreparedStatement, list[str]]":
+    given = set(names)
+    made = [column.name for column in plain.columns if column.name not in given]
+    if made == [plain.counter] and dialect.postfetch_lastrowid:
+        made = []  # the driver tells
+    statement: Any = insert(plain.table).values(_places(plain, names))
+    if made:
+        if not dialect.insert_returning:
+            raise NotImplementedError("no RETURNING")
+        statement = statement.returning(*[plain.by_name[name].column for name in made])
+    else:
+        statement = statement.inline()
+    types = [plain.by_name[name].column.type for name in made]
+    load = tuple_loader(types, dialect)
+    prepared = PreparedStatement(
+        statement, [f"v{n}" for n in range(len(names))], dialect, load, model=plain.entity.model, writes=True,
+        returns=bool(made),
+    )
+    return prepared, made
+
+
+def update_statement(plain: PlainTable, shop: Prepared, names: Sequence[str]) -> PreparedStatement:
+    """UPDATE of a row by its key, which stands behind the values of `names`."""
+    shape = (plain.entity, "update", tuple(names))
+    found: PreparedStatement | None = shop.statements.get(shape)
+    if found is not None:
+        return found
+    where, places = _by_key(plain.entity)
+    statement = update(plain.table).values(_places(plain, names)).where(*where)
+    return shop.keep(shape, _write(statement, plain, shop, [*_numbered(names), *places]))
+
+
+def delete_statement(plain: PlainTable, shop: Prepared) -> PreparedStatement:
+    """DELETE of a row by its key."""
+    shape = (plain.entity, "delete")
+    found: PreparedStatement | None = shop.statements.get(shape)
+    if found is not None:
+        return found
+    where, places = _by_key(plain.entity)
+    return shop.keep(shape, _write(delete(plain.table).where(*where), plain, shop, places))
+
+
+def _write(statement: Any, plain: PlainTable, shop: Prepared, places: Sequence[str]) -> PreparedStatement:
+    return PreparedStatement(
+        statement, places, shop.dialect, None, model=plain.entity.model, writes=True, returns=False
+    )
+
+
+def _by_key(entity: Entity) -> tuple[list[Any], list[str]]:
+    columns = entity.mapper.primary_key
+    places = [f"k{number}" for number in range(len(columns))]
+    pairs: Iterable[Any] = zip(columns, places, strict=True)
+    return [column == bindparam(place, type_=column.type) for column, place in pairs], places
+
+
+def _numbered(names: Sequence[str]) -> list[str]:
+    return [f"v{number}" for number in range(len(names))]
+
+
+def _places(plain: PlainTable, names: Sequence[str]) -> dict[Any, Any]:
+    columns = [plain.by_name[name].column for name in names]
+    return {
+        column: bindparam(place, type_=column.type)
+        for column, place in zip(columns, _numbered(names), strict=True)
+    }
