@@ -5,6 +5,7 @@
 - `replicas`: which replica is asked.
 - `owner`: the unit of work whose transaction runs on a connection.
 - `discarding`: connections whose loop or process is gone.
+- `listeners`: which of an engine's listeners are activerow's own.
 - `statements`, `timing`, `budget`: one record per statement, who hears of it, and how many a test allows.
 - `sqlite_setup`, `sqlite_connection`, `writer_queue`: PRAGMAs and BEGIN, cancelling, and the turns of writers.
 """
@@ -12,8 +13,30 @@
 from activerow.database.engine.budget import within_budget
 from activerow.database.engine.creating import Options, async_url
 from activerow.database.engine.engines import EngineSet, running_loop
+from activerow.database.engine.listeners import collection, listen, own_listeners
 from activerow.database.engine.owner import owners
 from activerow.database.engine.replicas import Replicas
+from activerow.database.engine.sqlite_connection import CancellableConnection
+from activerow.database.engine.sqlite_setup import Writers, writers
 from activerow.database.engine.statements import Statement
+from activerow.database.engine.timing import Answer, Clock, clock_of
 
-__all__ = ["EngineSet", "Options", "Replicas", "Statement", "async_url", "owners", "running_loop", "within_budget"]
+__all__ = [
+    "Answer",
+    "CancellableConnection",
+    "Clock",
+    "EngineSet",
+    "Options",
+    "Replicas",
+    "Statement",
+    "Writers",
+    "async_url",
+    "clock_of",
+    "collection",
+    "listen",
+    "own_listeners",
+    "owners",
+    "running_loop",
+    "within_budget",
+    "writers",
+]

@@ -9,9 +9,11 @@ import threading
 from typing import Any, Final
 from weakref import WeakKeyDictionary, WeakSet
 
-from sqlalchemy import Engine, event
+from sqlalchemy import Engine
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.pool import ConnectionPoolEntry
+
+from activerow.database.engine.listeners import listen
 
 logger = logging.getLogger("activerow")
 
@@ -28,7 +30,7 @@ def watch(engine: AsyncEngine) -> None:
     def on_connect(_connection: object, entry: ConnectionPoolEntry) -> None:
         entries.add(entry)
 
-    event.listen(engine.sync_engine, "connect", on_connect)
+    listen(engine, "connect", on_connect)
 
 
 def discard(engine: AsyncEngine) -> None:

@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 from weakref import WeakSet
 
-from sqlalchemy import URL, Engine, event, text
+from sqlalchemy import URL, Engine, text
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from activerow.database.engine import sqlite_setup, timing
 from activerow.database.engine.creating import Options, make_engine
 from activerow.database.engine.discarding import discard, watch
+from activerow.database.engine.listeners import listen
 from activerow.database.engine.owner import owners
 from activerow.database.failures import is_read, translating
 from activerow.errors import NotBoundError, UsageError
@@ -141,7 +142,7 @@ class EngineSet:
             self._private_file = self._private_file or sqlite_setup.PrivateFile()
             url = self._private_file.url(url)
         engine = make_engine(url, self.options)
-        event.listen(engine.sync_engine, "handle_error", _on_error)
+        listen(engine, "handle_error", _on_error)
         watch(engine)
         timing.watch(engine, self.options.slow_query, self._bases)
         return engine

@@ -6,13 +6,14 @@ import re
 import tempfile
 import weakref
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import URL, Connection, event
+from sqlalchemy import URL, Connection, Engine
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.util import await_only
 
+from activerow.database.engine.listeners import listen
 from activerow.database.engine.owner import owners
 from activerow.database.engine.sqlite_connection import CancellableConnection
 from activerow.database.engine.writer_queue import WriterQueue
@@ -23,6 +24,16 @@ BUSY_TIMEOUT = 5000
 
 PATIENT_TIMEOUT = 300_000
 """The same while the schema is changed, for another process that is changing it."""
+
+
+class Writers(NamedTuple):
+    """How the writers of an engine wait for each other: their queue, and for how many milliseconds."""
+
+    queue: WriterQueue
+    patience: int
+
+
+writers: "weakref.WeakKeyDictionary[Engine, Writers]" = weakref.WeakKeyDictionary()
 
 
 def is_in_memory(url: URL) -> bool:
@@ -59,12 +70,12 @@ def _remove(path: str, owner: int) -> None:
 
 def set_up(engine: AsyncEngine, statement_timeout: float | None) -> None:
     """Register the listeners of a SQLite engine."""
-    sync = engine.sync_engine
     patience = BUSY_TIMEOUT if statement_timeout is None else min(BUSY_TIMEOUT, int(statement_timeout * 1000))
-    event.listen(sync, "connect", functools.partial(_on_connect, patience=patience))
-    event.listen(sync, "checkout", _refuse_abandoned)
-    event.listen(sync, "begin", _on_begin)
-    event.listen(sync, "before_cursor_execute", functools.partial(_before_statement, WriterQueue(), patience))
+    writers[engine.sync_engine] = Writers(WriterQueue(), patience)
+    listen(engine, "connect", functools.partial(_on_connect, patience=patience))
+    listen(engine, "checkout", _refuse_abandoned)
+    listen(engine, "begin", _on_begin)
+    listen(engine, "before_cursor_execute", functools.partial(_before_statement, *writers[engine.sync_engine]))
 
 
 def _on_connect(connection: Any, _record: object, *, patience: int) -> None:

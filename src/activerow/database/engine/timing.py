@@ -10,12 +10,13 @@ import weakref
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, Engine, event
+from sqlalchemy import Connection, Engine
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.orm import registry
 
 from activerow.database.engine import statements
+from activerow.database.engine.listeners import listen
 from activerow.database.engine.owner import Owner, owners
 from activerow.database.engine.statements import Statement
 from activerow.database.failures import first_word, read_statement
@@ -26,16 +27,24 @@ logger = logging.getLogger("activerow.sql")
 
 _STARTED: Final = "activerow_started"
 
+_clocks: "weakref.WeakKeyDictionary[Engine, Clock]" = weakref.WeakKeyDictionary()
+
 
 def watch(engine: AsyncEngine, slow: float | None, bases: Sequence[type]) -> None:
     """Time what `engine` sends, which stores the models of `bases`; warn of what takes `slow` seconds or more."""
-    clock = _Clock(engine.sync_engine, slow, bases)
-    event.listen(engine.sync_engine, "before_cursor_execute", clock.start, retval=True)
-    event.listen(engine.sync_engine, "after_cursor_execute", clock.stop)
-    event.listen(engine.sync_engine, "handle_error", clock.fail)
+    clock = Clock(engine.sync_engine, slow, bases)
+    _clocks[engine.sync_engine] = clock
+    listen(engine, "before_cursor_execute", clock.start, retval=True)
+    listen(engine, "after_cursor_execute", clock.stop)
+    listen(engine, "handle_error", clock.fail)
 
 
-class _Answer(NamedTuple):
+def clock_of(engine: AsyncEngine) -> "Clock":
+    """Who times the statements of `engine`."""
+    return _clocks.get(engine.sync_engine) or Clock(engine.sync_engine, None, ())
+
+
+class Answer(NamedTuple):
     """What is known of a statement when it is done."""
 
     duration: float
@@ -44,8 +53,8 @@ class _Answer(NamedTuple):
     error: BaseException | None = None
 
 
-class _Clock:
-    """The listeners of one engine."""
+class Clock:
+    """Times the statements of one engine: its listeners, and what those call who send past SQLAlchemy."""
 
     def __init__(self, engine: Engine, slow: float | None, bases: Sequence[type]) -> None:
         # Weakly: the listener is also kept by the dialect, and that by the caches of every mapper.
@@ -54,7 +63,7 @@ class _Clock:
     def start(
         self, _connection: Connection, _cursor: object, statement: str, parameters: Any, context: Any, _many: bool
     ) -> tuple[str, Any]:
-        if self._slow is not None or _is_heard():
+        if self.hears():
             setattr(context, _STARTED, time.perf_counter())
         return statement, parameters
 
@@ -63,7 +72,7 @@ class _Clock:
     ) -> None:
         started = context.__dict__.pop(_STARTED, None)
         if started is not None:
-            answer = _Answer(time.perf_counter() - started, rows=_rows(cursor), sets=len(parameters) if many else 1)
+            answer = Answer(time.perf_counter() - started, rows=_rows(cursor), sets=len(parameters) if many else 1)
             self._report(connection, context, statement, answer)
 
     def fail(self, context: ExceptionContext) -> None:
@@ -72,22 +81,32 @@ class _Clock:
         started = execution.__dict__.pop(_STARTED, None) if execution is not None else None
         if started is None or context.connection is None or context.statement is None:
             return
-        answer = _Answer(time.perf_counter() - started, error=context.original_exception)
+        answer = Answer(time.perf_counter() - started, error=context.original_exception)
         self._report(context.connection, execution, context.statement, answer)
 
-    def _report(self, connection: Connection, context: Any, sql: str, answer: _Answer) -> None:
-        slow = self._slow is not None and answer.duration >= self._slow
-        if not (slow or _is_heard()):
-            return
-        unit, engine = owners.get(connection), self._engine()
-        if engine is None:
+    def _report(self, connection: Connection, context: Any, sql: str, answer: Answer) -> None:
+        if self._is_slow(answer) or _is_heard():
+            unit = owners.get(connection)
+            self.report(sql, answer, self._model(context, sql, unit), unit.route if unit is not None else None)
+
+    def hears(self) -> bool:
+        """Whether anybody wants to know of the next statement, or would if it is slow."""
+        return self._slow is not None or _is_heard()
+
+    def _is_slow(self, answer: Answer) -> bool:
+        return self._slow is not None and answer.duration >= self._slow
+
+    def report(self, sql: str, answer: Answer, model: type | None, route: str | None) -> None:
+        """Tell everybody who listens of a statement that was just answered."""
+        engine, slow = self._engine(), self._is_slow(answer)
+        if engine is None or not (slow or _is_heard()):
             return
         statement = Statement(
             sql=sql,
             operation=first_word(sql),
-            model=self._model(context, sql, unit),
+            model=model,
             site=statement_site(),
-            route=unit.route if unit is not None else None,
+            route=route,
             engine=engine,
             **answer._asdict(),
         )

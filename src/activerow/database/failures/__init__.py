@@ -6,6 +6,21 @@
 """
 
 from activerow.database.failures.statement_text import first_word, is_read, read_statement
-from activerow.database.failures.translation import StaleVersionError, is_fatal, translate, translating
+from activerow.database.failures.translation import (
+    StaleVersionError,
+    is_fatal,
+    note_autocommitted,
+    translate,
+    translating,
+)
 
-__all__ = ["StaleVersionError", "first_word", "is_fatal", "is_read", "read_statement", "translate", "translating"]
+__all__ = [
+    "StaleVersionError",
+    "first_word",
+    "is_fatal",
+    "is_read",
+    "note_autocommitted",
+    "read_statement",
+    "translate",
+    "translating",
+]

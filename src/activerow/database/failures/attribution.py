@@ -35,6 +35,8 @@ class Call:
     operation: str
     model: type | None
     values: Mapping[str, object]
+    autocommitted: bool = False
+    """Whether the statement was its own COMMIT, and its answer is lost."""
 
 
 @dataclass(frozen=True, slots=True)

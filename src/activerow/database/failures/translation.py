@@ -44,6 +44,7 @@ _WRITES: Final = frozenset({"insert", "update", "delete", "flush"})
 # What a column type raises when it cannot convert a value.
 _CONVERSION_ERRORS: Final = (ValueError, TypeError, LookupError, ArithmeticError, AttributeError)
 _STALE: Final = re.compile(r"^(UPDATE|DELETE) statement on table '([^']+)'")
+_AUTOCOMMITTED: Final = "activerow_autocommitted"
 _INT64: Final = range(-(2**63), 2**63)
 
 
@@ -76,7 +77,7 @@ def translate(
     """
     if model is not None and inspect(model, raiseerr=False) is None:
         model = None
-    call = Call(operation, model, values or {})
+    call = Call(operation, model, values or {}, autocommitted=getattr(error, _AUTOCOMMITTED, False))
     if isinstance(error, DBAPIError):
         return _from_driver(error, call)
     if isinstance(error, StatementError):
@@ -88,6 +89,11 @@ def translate(
     if isinstance(error, Exception) and not isinstance(error, ActiveRowError | SQLAlchemyError):
         return _from_bare(error, call)
     return None
+
+
+def note_autocommitted(error: BaseException) -> None:
+    """Note that a write which commits by itself met `error` after it was sent: nobody knows whether it was stored."""
+    setattr(error, _AUTOCOMMITTED, True)
 
 
 class translating:  # noqa: N801  # reads like a function: with translating("insert", User):
@@ -144,7 +150,8 @@ def _report(error: BaseException) -> Report:
 def _build(report: Report, statement: StatementText, call: Call, *, lost: bool, connecting: bool) -> DatabaseError:
     if connecting:
         call = Call("connect", call.model, call.values)
-    kind = _kind(report, statement.operation or call.operation, lost=lost, connecting=connecting)
+    operation = "commit" if call.autocommitted else statement.operation or call.operation
+    kind = _kind(report, operation, lost=lost, connecting=connecting)
     if kind is ForeignKeyViolationError:
         facts, sides = foreign_key_facts_of(report, statement, call)
         return ForeignKeyViolationError(
@@ -260,7 +267,7 @@ def _from_bare(error: Exception, call: Call) -> DatabaseError | None:
 
 
 def _timed_out(call: Call) -> type[DatabaseError]:
-    return CommitUnknownError if call.operation == "commit" else StatementTimeoutError
+    return CommitUnknownError if call.autocommitted or call.operation == "commit" else StatementTimeoutError
 
 
 def _unstorable(error: Exception, call: Call) -> InvalidDataError:
@@ -308,7 +315,8 @@ def _in_connect(module: str, function: str) -> bool:
 
 def _in_execute(module: str, function: str) -> bool:
     return module.partition(".")[0] in _DRIVERS or (
-        module == "sqlalchemy.engine.default" and function.startswith("do_execute")
+        (module == "sqlalchemy.engine.default" and function.startswith("do_execute"))
+        or (module == "activerow.database.engine.sqlite_connection" and function == "_execute_alone")
     )
 
 

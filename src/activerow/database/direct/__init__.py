@@ -1,0 +1,16 @@
+"""One statement by the driver's own call, without a Session: committed by itself, in one round trip.
+
+- `command`: the statement, and what the channel must know of it.
+- `channels`: the channel of an engine, for the drivers that have one.
+- `channel`: takes a connection, runs a command, gives the connection back; what happens when that fails.
+- `connections`: the connections of the pool that units use too, taken and given back without a greenlet.
+- `watching`: whether anybody but activerow listens to the engine.
+- `wrapping`: what a driver raises, as SQLAlchemy would raise it.
+- `asyncpg`, `psycopg`, `sqlite`, `mysql`: the calls of the drivers.
+"""
+
+from activerow.database.direct.channel import Channel, Held
+from activerow.database.direct.channels import channel_of
+from activerow.database.direct.command import Command
+
+__all__ = ["Channel", "Command", "Held", "channel_of"]
