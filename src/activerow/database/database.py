@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from activerow.database.engine import EngineSet, Options, Replicas, Statement, async_url, within_budget
 from activerow.database.execution import (
     Call,
+    Direct,
     Execution,
     Holder,
     RequestScope,
@@ -54,6 +55,7 @@ class Database:
         pool_pre_ping: Test a connection before each use.
         statement_timeout: Seconds after which the database cancels a statement.
         pgbouncer: Set up the driver for pgbouncer's transaction mode.
+        direct: Let lone calls go by the driver alone, where nobody could tell the difference but by the clock.
         secret: Key for signing page cursors.
         slow_query: Seconds from which a statement is logged as slow, by `activerow.sql` at WARNING.
         engine_options: Anything else for `create_async_engine`.
@@ -74,6 +76,7 @@ class Database:
         pool_pre_ping: bool = True,
         statement_timeout: float | None = None,
         pgbouncer: bool = False,
+        direct: bool = True,
         secret: str | bytes | None = None,
         slow_query: float | None = None,
         engine_options: Mapping[str, Any] | None = None,
@@ -88,6 +91,7 @@ class Database:
             statement_timeout=statement_timeout,
             slow_query=slow_query,
             pgbouncer=pgbouncer,
+            direct=direct,
             engine_options=dict(engine_options or {}),
         )
         self.secret = secret
@@ -100,7 +104,7 @@ class Database:
         self.replicas.set_urls(map(async_url, replicas), self.url)
         self.replicas.policy = replica_policy
         self._units = UnitFactory(self.scopes, self.engines, self.replicas)
-        self.execution = Execution(self.scopes, self._units.new, self._complete, self.replicas)
+        self.execution = Execution(self.scopes, self._units.new, self._complete, self.replicas, Direct(self.engines))
         if base is not None:
             self.bind(base)
 

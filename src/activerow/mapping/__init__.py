@@ -12,7 +12,7 @@
 """
 
 from activerow.mapping.comparable import beyond_32_bits, check_comparable, comparable_check, refusal
-from activerow.mapping.entity import Entity, entity_of
+from activerow.mapping.entity import Entity, entity_of, set_shown
 from activerow.mapping.hidden_rows import Hiding, criteria_of, criterion_of, hide, hiding_of, is_hidden
 from activerow.mapping.hooks import Change, Changes, Hook, Operation, are_in_use, hooks_of, subscribers
 from activerow.mapping.inspection import (
@@ -83,6 +83,7 @@ __all__ = [
     "refusal",
     "remember_registry",
     "row_loader",
+    "set_shown",
     "subscribers",
     "table_for_name",
     "tables_of",

@@ -87,7 +87,8 @@ class Entity:
     def new_row(self, values: dict[str, Any]) -> Any:
         """An instance of a row that was just stored with `values`, as a Session would leave it."""
         mapper: Any = self.mapper
-        row: Any = self.model.__new__(self.model)
+        make: Any = self.model.__new__
+        row = make(self.model)
         state: Any = InstanceState(row, self.manager)
         state.key = (mapper._identity_class, tuple(values[name] for name in self.keys), None)
         row.__dict__.update(values, _sa_instance_state=state)
@@ -152,7 +153,8 @@ def _against_writing(mapper: Mapper[Any]) -> Iterator[str]:
 def _against_reading(mapper: Mapper[Any]) -> Iterator[str]:
     if mapper.inherits is not None or mapper.polymorphic_on is not None or len(list(mapper.self_and_descendants)) > 1:
         yield "it inherits, or is inherited from"
-    if not isinstance(mapper.local_table, Table) or mapper.local_table is not mapper.persist_selectable:
+    table: object = mapper.local_table
+    if not isinstance(table, Table) or table is not mapper.persist_selectable:
         yield "it is not mapped to one table"
     for prop in mapper.column_attrs:
         if prop.deferred or len(prop.columns) > 1 or not isinstance(prop.columns[0], Column):

@@ -6,7 +6,7 @@ history, pickles, `session.add`. SQLAlchemy asks the same questions for every ro
 
 from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy.engine import Dialect
 from sqlalchemy.engine.processors import to_decimal_processor_factory
@@ -82,11 +82,11 @@ def result_processor(type_: TypeEngine[Any], dialect: Dialect) -> Processor | No
         NotImplementedError: Nothing but a cursor's description would tell.
     """
     impl: Any = type_.dialect_impl(dialect)
-    inner: Any = impl.impl_instance if isinstance(impl, TypeDecorator) else impl
+    inner: Any = getattr(impl, "impl_instance", impl)
     if dialect.name == "postgresql" and isinstance(inner, NumericCommon):
         return _of_decorator(impl, _number(inner), dialect)
     try:
-        processor: Processor | None = impl.result_processor(dialect, None)
+        processor: Any = impl.result_processor(dialect, None)
     except (TypeError, SQLAlchemyError) as error:
         raise NotImplementedError(str(error)) from error
     return processor
@@ -107,10 +107,10 @@ def _number(kind: Any) -> Processor:
 def _of_decorator(impl: Any, inner: Processor, dialect: Dialect) -> Processor:
     if not isinstance(impl, TypeDecorator):
         return inner
-    decorator: Any = impl
-    if type(decorator).result_processor is not TypeDecorator.result_processor:
+    decorator, base = cast("Any", impl), cast("Any", TypeDecorator)
+    if type(decorator).result_processor is not base.result_processor:
         raise NotImplementedError(f"{type(decorator).__name__} makes its own result_processor")
-    if type(decorator).process_result_value is TypeDecorator.process_result_value:
+    if type(decorator).process_result_value is base.process_result_value:
         return inner
     outer = decorator.process_result_value
     return lambda value: outer(inner(value), dialect)

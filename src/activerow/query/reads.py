@@ -63,7 +63,9 @@ class RowsRead(Read[list[Any]]):
             load = row_loader(entity, names, shop.dialect)
             selected = tuple(Column(getattr(self.model, name)) for name in names)
             plan, places = self.plan.with_places(self.model)
-            statement = PreparedStatement(plan.values(self.model, selected), places, shop.dialect, load, model=self.model)
+            statement = PreparedStatement(
+                plan.values(self.model, selected), places, shop.dialect, load, model=self.model
+            )
         except NotImplementedError:
             return None
         return shop.keep(shape, statement)
@@ -97,7 +99,7 @@ class KeyRead(RowsRead):
 
     def run(self, session: Session) -> list[Any]:
         """Read by a Session."""
-        row = session.get(self.model, self.key, options=criteria_of(self.model))
+        row: object = session.get(self.model, self.key, options=criteria_of(self.model))
         hidden = row is not None and is_hidden(row)
         if hidden is None:
             return super().run(session)

@@ -17,19 +17,17 @@ from activerow.database.engine.listeners import collection, listen, own_listener
 from activerow.database.engine.owner import owners
 from activerow.database.engine.replicas import Replicas
 from activerow.database.engine.sqlite_connection import CancellableConnection
-from activerow.database.engine.sqlite_setup import Writers, writers
+from activerow.database.engine.sqlite_setup import writers
 from activerow.database.engine.statements import Statement
-from activerow.database.engine.timing import Answer, Clock, clock_of
+from activerow.database.engine.timing import Answer, clock_of
 
 __all__ = [
     "Answer",
     "CancellableConnection",
-    "Clock",
     "EngineSet",
     "Options",
     "Replicas",
     "Statement",
-    "Writers",
     "async_url",
     "clock_of",
     "collection",

@@ -37,6 +37,7 @@ class Options:
     statement_timeout: float | None = None
     slow_query: float | None = None
     pgbouncer: bool = False
+    direct: bool = True
     engine_options: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 

@@ -42,6 +42,7 @@ class EngineSet:
         self.url, self.options, self._bases = url, options, bases
         self._forget = forget
         self._engines: dict[URL, AsyncEngine] = {}
+        self._primary: AsyncEngine | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._private_file: sqlite_setup.PrivateFile | None = None
         self.enclosed = False
@@ -61,7 +62,13 @@ class EngineSet:
             NotBoundError: There is no URL yet.
             UsageError: The database is in use on another event loop that still runs.
         """
-        return self.engine(self.configured())
+        engine = self._primary
+        if engine is not None and self._loop is running_loop():
+            return engine
+        engine = self.engine(self.configured())
+        if not self.enclosed:
+            self._primary = engine
+        return engine
 
     def configured(self) -> URL:
         """The URL of the primary.
@@ -117,7 +124,7 @@ class EngineSet:
             return
         if self._engines and self._loop is not asyncio.get_running_loop():
             self._leave_loop()
-        engines, self._engines, self._loop = self._engines, {}, None
+        engines, self._engines, self._primary, self._loop = self._engines, {}, None, None
         for url, engine in engines.items():
             await engine.dispose()
             logger.info("disconnected from %s", url.render_as_string())
@@ -134,7 +141,7 @@ class EngineSet:
         for engine in self._engines.values():
             engine.sync_engine.dispose(close=False)
             _inherited.append(engine)
-        self._engines, self._loop = {}, None
+        self._engines, self._primary, self._loop = {}, None, None
         self._forget()
 
     def _make(self, url: URL) -> AsyncEngine:
@@ -162,7 +169,7 @@ class EngineSet:
             )
         for engine in self._engines.values():
             discard(engine)
-        self._engines, self._loop = {}, None
+        self._engines, self._primary, self._loop = {}, None, None
         self._forget()
 
 

@@ -7,7 +7,8 @@
 - `units`: makes units, and says who holds a connection.
 """
 
-from activerow.database.execution.calls import Call, Prepared, Read, Ready
+from activerow.database.execution.calls import Call, Prepared, Read, Ready, Write
+from activerow.database.execution.direct import Direct
 from activerow.database.execution.funnel import Execution, Work
 from activerow.database.execution.retrying import run_again
 from activerow.database.execution.scope import RequestScope, Scopes
@@ -16,6 +17,7 @@ from activerow.database.execution.units import Holder, UnitFactory
 
 __all__ = [
     "Call",
+    "Direct",
     "Execution",
     "Holder",
     "Prepared",
@@ -26,6 +28,7 @@ __all__ = [
     "TransactionBlock",
     "UnitFactory",
     "Work",
+    "Write",
     "ended",
     "run_again",
 ]

@@ -4,13 +4,16 @@ They answer one question, asked in this order: the session given with the call, 
 unit open in the task's scope, or none, which is a unit of the call's own. And they translate what the database raises.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_object_session
-from sqlalchemy.orm import object_session
+from sqlalchemy.orm import InstanceState, object_session
+from sqlalchemy.orm.base import instance_state
 
-from activerow.database.execution.calls import Call, Read
+from activerow.database.execution.calls import Call, Read, Ready, Write
+from activerow.database.execution.direct import Direct, Way
 from activerow.database.execution.scope import Scopes
 from activerow.database.failures import translate
 from activerow.database.flush import running_in
@@ -50,11 +53,14 @@ class Execution:
         new_unit: NewUnit,
         complete: Callable[[ActiveRowError, Unit | None], None],
         replicas: Choice,
+        direct: Direct,
     ) -> None:
         self._scopes = scopes
         self._complete = complete
         self._new_unit = new_unit
         self._replicas = replicas
+        self._direct = direct
+        self._flights: dict[InstanceState[Any], asyncio.Future[None]] = {}
 
     async def fetch(self, read: Read[T]) -> T:
         """Carry out a read: by a driver's call alone where no Session is needed, else by the session of the call.
@@ -67,9 +73,61 @@ class Execution:
         if session is None:
             level = self._scopes.here()
             if level is None:
-                return await self._alone(read, _by_session(read), immediate=False)
+                return await self._read_alone(read)
             session = level.unit.session
         return await self._within(read, session, _by_session(read))
+
+    async def _read_alone(self, read: Read[T]) -> T:
+        to_replica = self._replicas.wanted(read.replica, read.model, read.operation)
+        way = None if to_replica else self._direct.way()
+        try:
+            ready = read.ready(way.prepared) if way is not None else None
+            if way is not None and ready is not None and ready.command is not None:
+                rows, _, _ = await way.channel.run(ready.command, ready.parameters)
+                return read.made_of(rows)
+        except Exception as error:
+            raise self._told(error, read, None) from error
+        return await self._alone(read, _by_session(read), immediate=False, to_replica=to_replica)
+
+    async def carry_out(self, write: Write[T]) -> T:
+        """Carry out the write of a row: one statement where that is enough, else the work of a session.
+
+        Raises:
+            NestedCommitError: `auto_commit=True` inside `db.transaction()`; nothing was sent.
+            SaveError: The database refused the write; its unit is broken.
+        """
+        lone = write.session is None and write.auto_commit is not False and not write.refresh
+        if lone and self._scopes.here() is None and (way := self._direct.way()) is not None:
+            ready, answer = await self._write_alone(write, way)
+            if ready is not None:
+                return write.written(*answer)
+        after = write.read_back if write.refresh else None
+        call = Call(write.operation, write.model, write.row, write.session, write.values)
+        await self.write(call, write.work, auto_commit=write.auto_commit, after=after)
+        return write.worked()
+
+    async def _write_alone(self, write: Write[Any], way: Way) -> tuple[Ready | None, Any]:
+        """Send the one statement of a write, if it has one, while no other task writes its row."""
+        state = None if write.row is None else instance_state(write.row)
+        while state is not None and (flight := self._flights.get(state)) is not None:
+            await asyncio.wait([flight])
+        try:
+            ready = write.ready(way.prepared)
+            if ready is None or ready.command is None:
+                return ready, ((), 0, None)
+            if state is None:
+                return ready, await way.channel.run(ready.command, ready.parameters)
+            flight = self._flights[state] = asyncio.get_running_loop().create_future()
+            try:
+                return ready, await way.channel.run(ready.command, ready.parameters)
+            except BaseException:
+                write.undo()
+                raise
+            finally:
+                del self._flights[state]
+                flight.set_result(None)
+        except Exception as error:
+            raise self._told(error, write, None) from error
 
     async def read(self, call: Call, work: Work[T]) -> T:
         """Run `work` with the session of the call; a lone read sees one consistent transaction.
@@ -80,7 +138,8 @@ class Execution:
         """
         session = await self._session(call)
         if session is None:
-            return await self._alone(call, work, immediate=False)
+            to_replica = self._replicas.wanted(call.replica, call.model, call.operation)
+            return await self._alone(call, work, immediate=False, to_replica=to_replica)
         return await self._within(call, session, work)
 
     async def write(
@@ -200,6 +259,8 @@ class Execution:
 
     async def _attached(self, row: object | None) -> AsyncSession | None:
         """The session that `row` is attached to, once the lone calls of other tasks have let go of it."""
+        while row is not None and (flight := self._flights.get(instance_state(row))) is not None:
+            await asyncio.wait([flight])
         while row is not None and (session := object_session(row)) is not None:
             if isinstance(session, UnitSyncSession):
                 if session.unit.kind is not Kind.CALL or self._is_current(session.unit):
@@ -225,9 +286,15 @@ class Execution:
         return unit.kind is Kind.SCOPED and auto_commit is None and not nested and not unit.rollback_only
 
     async def _alone(
-        self, call: "Call | Read[Any]", work: Work[T], *, immediate: bool, after: Work[None] | None = None
+        self,
+        call: Call | Read[Any],
+        work: Work[T],
+        *,
+        immediate: bool,
+        after: Work[None] | None = None,
+        to_replica: bool = False,
     ) -> T:
-        unit = await self._begin(call, immediate=immediate)
+        unit = await self._begin(call, immediate=immediate, to_replica=to_replica)
         try:
             result = await self._within(call, unit.session, work)
             if after is not None:
@@ -239,9 +306,9 @@ class Execution:
         await self._scopes.end(unit)
         return result
 
-    async def _begin(self, call: "Call | Read[Any]", *, immediate: bool) -> Unit:
+    async def _begin(self, call: Call | Read[Any], *, immediate: bool, to_replica: bool) -> Unit:
         """Open a unit for one call: of the primary or, connected already, of a replica."""
-        if not self._replicas.wanted(call.replica, call.model, call.operation):
+        if not to_replica:
             unit = self._new_unit(Kind.CALL, immediate)
             self._scopes.begin(unit)
             return unit
@@ -266,14 +333,21 @@ class Execution:
                 return await work(session)
             return await unit.run(lambda: work(session))
         except Exception as error:
-            values = call.values() if call.values is not None else None
-            translated = translate(error, operation=call.operation, model=call.model, values=values)
-            if translated is None or translated is error:
+            translated = self._told(error, call, unit)
+            if translated is error:
                 raise
-            self._complete(translated, unit)
             if unit is not None:
                 unit.damage.restate(error, translated)
             raise translated from error
+
+    def _told(self, error: Exception, call: "Call | Read[Any] | Write[Any]", unit: Unit | None) -> Exception:
+        """The error of activerow for `error`, or `error` itself where there is none."""
+        values = call.values() if call.values is not None else None
+        translated = translate(error, operation=call.operation, model=call.model, values=values)
+        if translated is None or translated is error:
+            return error
+        self._complete(translated, unit)
+        return translated
 
     async def _borrowed(
         self, call: Call, session: AsyncSession, work: Work[T], *, auto_commit: bool, after: Work[None] | None

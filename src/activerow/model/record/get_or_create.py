@@ -1,7 +1,7 @@
 """The row with given unique values, found or made: the unique constraint decides, not a look first."""
 
 from collections.abc import Mapping
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -9,7 +9,7 @@ from activerow.database import database_of
 from activerow.database.execution import Call
 from activerow.errors import UniqueViolationError
 from activerow.mapping import mapper_of, primary_key_names
-from activerow.model.rows import Values, check_new, collect, create
+from activerow.model.rows import Insertion, Values, check_new, collect
 from activerow.query import Query
 
 R = TypeVar("R")
@@ -38,7 +38,8 @@ async def get_or_create(
                     found = await Query(model, session=within).filter_by(unique).first()
                 made = found is None
                 if found is None:
-                    found = await create(model, names, session=within, auto_commit=inner)
+                    insertion = Insertion(model, names, within, inner, refresh=False)
+                    found = cast("R", await database.execution.carry_out(insertion))
         except UniqueViolationError:
             found = await _find_winner(model, unique, session)
             made = False

@@ -5,7 +5,7 @@ from typing import Any, Self, cast
 
 from sqlalchemy import inspect
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import InstanceState
+from sqlalchemy.orm import InstanceState, make_transient
 from sqlalchemy.orm.base import LoaderCallableStatus
 
 from activerow.database import database_of
@@ -14,16 +14,18 @@ from activerow.errors import UnknownFieldError, UsageError
 from activerow.mapping import fields_of, on_class, on_instance
 from activerow.model.record.get_or_create import commit_where_due, get_or_create
 from activerow.model.rows import (
+    Deletion,
+    Insertion,
+    Saving,
+    Update,
     Values,
-    attached,
     check_names,
     check_new,
     collect,
-    delete_row,
     equal,
     fill,
+    is_changed,
     read_again,
-    saving,
 )
 from activerow.query.related import loading
 
@@ -56,7 +58,8 @@ class Writing:
             SaveError: The database refused the row.
         """
         names = check_new(cls, collect(values, columns))
-        return await saving.create(cls, names, session=session, auto_commit=auto_commit, refresh=refresh)
+        insertion = Insertion(cls, names, session, auto_commit, refresh=refresh)
+        return cast("Self", await database_of(cls).execution.carry_out(insertion))
 
     def fill(self, values: Values = None, /, **columns: object) -> bool:
         """Set many attributes at once; says whether anything changed. Nothing is sent to the database.
@@ -80,7 +83,10 @@ class Writing:
             SaveError: The database refused the row.
             SessionConflictError: The row belongs to another unit.
         """
-        return await saving.save(self, session=session, auto_commit=auto_commit, refresh=refresh)
+        if inspect(self).was_deleted and inspect(self).session is None:
+            make_transient(self)
+        saving = Saving(self, session, auto_commit, refresh=refresh)
+        return cast("Self", await database_of(type(self)).execution.carry_out(saving))
 
     @on_instance
     async def update(
@@ -100,8 +106,8 @@ class Writing:
             SaveError: The database refused the row.
         """
         given = check_names(self, collect(values, columns))
-        written = await saving.update(self, given, session=session, auto_commit=auto_commit, refresh=refresh)
-        return self if written else None
+        update = Update(self, given, session, auto_commit, refresh=refresh)
+        return self if await database_of(type(self)).execution.carry_out(update) else None
 
     @on_instance
     async def delete(self, *, session: AsyncSession | None = None, auto_commit: bool | None = None) -> None:
@@ -114,14 +120,8 @@ class Writing:
         if inspect(self).key is None:
             raise UsageError(f"{self!r} is not stored; there is nothing to delete")
 
-        async def work(session: AsyncSession) -> None:
-            await saving.flush_others(session, self)
-            saving.refuse_late(session.sync_session, self)
-            with saving.taking_back(session.sync_session), attached(session.sync_session, self) as row:
-                await session.run_sync(delete_row, row)
-
-        call = Call("delete", type(self), self, session)
-        await database_of(type(self)).execution.write(call, work, auto_commit=auto_commit)
+        deletion = Deletion(self, session, auto_commit)
+        await database_of(type(self)).execution.carry_out(deletion)
 
     @on_instance
     async def refresh(self, *attributes: str, session: AsyncSession | None = None, lock: bool = False) -> Self:
@@ -136,7 +136,7 @@ class Writing:
             UsageError: `lock` was asked for a row with unsaved changes.
         """
         _check_attributes(self, attributes)
-        if lock and saving.is_changed(self):
+        if lock and is_changed(self):
             raise UsageError(f"{self!r} has unsaved changes, which the locked values would overwrite: save() it first")
 
         async def work(session: AsyncSession) -> None:

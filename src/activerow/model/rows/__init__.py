@@ -6,21 +6,22 @@
 - `members`: rows taken out of a to-many relation.
 """
 
-from activerow.model.rows.attaching import attached
-from activerow.model.rows.deleting import delete_row
 from activerow.model.rows.rereading import read_again
-from activerow.model.rows.saving import create
+from activerow.model.rows.saving import is_changed
 from activerow.model.rows.values import Values, check_names, check_new, collect, equal, fill
+from activerow.model.rows.writes import Deletion, Insertion, Saving, Update
 
 __all__ = [
+    "Deletion",
+    "Insertion",
+    "Saving",
+    "Update",
     "Values",
-    "attached",
     "check_names",
     "check_new",
     "collect",
-    "create",
-    "delete_row",
     "equal",
     "fill",
+    "is_changed",
     "read_again",
 ]

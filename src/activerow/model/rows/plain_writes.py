@@ -2,9 +2,12 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
 from typing import Any, Final
+from uuid import UUID
 
-from sqlalchemy import Column, Computed, Identity, Table, bindparam, delete, insert, update
+from sqlalchemy import Column, Computed, Identity, bindparam, delete, insert, update
 from sqlalchemy.engine import Dialect
 
 from activerow.database.execution import Prepared
@@ -14,7 +17,7 @@ from activerow.query.plan import PreparedStatement
 
 Maker = Callable[[], object]
 
-_ABSENT: Final[Any] = object()
+_PLAIN: Final = frozenset({str, int, float, bool, bytes, type(None), Decimal, UUID, date, datetime, time, timedelta})
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +54,7 @@ class PlainTable:
         self.columns = [self._column(name, column) for name, column in entity.columns.items()]
         self.by_name = {column.name: column for column in self.columns}
         self.counter: str | None = None
-        counter = self.table.autoincrement_column if isinstance(self.table, Table) else None
+        counter = self.table.autoincrement_column if entity.reads_directly() else None
         if counter is not None and len(entity.keys) == 1:
             self.counter = entity.keys[0]
         self.moving = [column for column in self.columns if column.on_update is not None]
@@ -90,6 +93,11 @@ class PlainTable:
         return None
 
 
+def are_plain(values: Iterable[object]) -> bool:
+    """Whether all are values to bind, and none is SQL."""
+    return all(type(value) in _PLAIN or not is_expression(value) for value in values)
+
+
 def inserted(plain: PlainTable, given: Mapping[str, object]) -> dict[str, object] | None:
     """All values of a new row, in the order of its columns; None where the server must be asked first.
 
@@ -99,8 +107,6 @@ def inserted(plain: PlainTable, given: Mapping[str, object]) -> dict[str, object
     for column in plain.columns:
         value = given.get(column.name)
         if value is not None:
-            if column.check is None and is_expression(value):
-                return None
             values[column.name] = value
         elif column.default is not None:
             values[column.name] = column.default()
@@ -125,7 +131,7 @@ def insert_statement(plain: PlainTable, shop: Prepared, names: Sequence[str]) ->
 def _make_insert(plain: PlainTable, dialect: Dialect, names: Sequence[str]) -> "tuple[PreparedStatement, list[str]]":
     given = set(names)
     made = [column.name for column in plain.columns if column.name not in given]
-    if made == [plain.counter] and dialect.postfetch_lastrowid:
+    if made == [plain.counter] and getattr(dialect, "postfetch_lastrowid", False):
         made = []  # the driver tells
     statement: Any = insert(plain.table).values(_places(plain, names))
     if made:
@@ -137,7 +143,12 @@ def _make_insert(plain: PlainTable, dialect: Dialect, names: Sequence[str]) -> "
     types = [plain.by_name[name].column.type for name in made]
     load = tuple_loader(types, dialect)
     prepared = PreparedStatement(
-        statement, [f"v{n}" for n in range(len(names))], dialect, load, model=plain.entity.model, writes=True,
+        statement,
+        [f"v{n}" for n in range(len(names))],
+        dialect,
+        load,
+        model=plain.entity.model,
+        writes=True,
         returns=bool(made),
     )
     return prepared, made
@@ -184,6 +195,5 @@ def _numbered(names: Sequence[str]) -> list[str]:
 def _places(plain: PlainTable, names: Sequence[str]) -> dict[Any, Any]:
     columns = [plain.by_name[name].column for name in names]
     return {
-        column: bindparam(place, type_=column.type)
-        for column, place in zip(columns, _numbered(names), strict=True)
+        column: bindparam(place, type_=column.type) for column, place in zip(columns, _numbered(names), strict=True)
     }

@@ -2,23 +2,22 @@
 
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any
 
 from sqlalchemy import Column, inspect
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.ext.mutable import MutableBase
-from sqlalchemy.orm import InstanceState, Session, make_transient
+from sqlalchemy.orm import InstanceState, Session
 from sqlalchemy.orm.attributes import flag_modified
 
-from activerow.database import database_of
-from activerow.database.execution import Call
 from activerow.database.flush import AS_FLUSHED, in_place_columns, refuse_waiting, refused, take_back
 from activerow.errors import ActiveRowError
-from activerow.mapping import check_row, check_values, mapper_of
+from activerow.mapping import check_row, check_values
 from activerow.model.rows.attaching import attached, refuse_outdated, refuse_second_changes
 from activerow.model.rows.members import members_at_hand
-from activerow.model.rows.rereading import passing_over_hidden, read_again
+from activerow.model.rows.rereading import passing_over_hidden
 from activerow.model.rows.values import fill, is_collection
+
 
 async def set_and_flush(session: AsyncSession, row: object, given: Mapping[str, object]) -> bool:
     """Set what is given on `row` and write it when that changed anything; says whether it did."""

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import InstanceState, make_transient
+from sqlalchemy.orm import InstanceState
 from sqlalchemy.orm.base import instance_state
 
 from activerow.database.execution import Prepared, Ready, Write
@@ -14,6 +14,7 @@ from activerow.model.rows.attaching import attached
 from activerow.model.rows.deleting import delete_row
 from activerow.model.rows.plain_writes import (
     PlainTable,
+    are_plain,
     delete_statement,
     insert_statement,
     inserted,
@@ -69,7 +70,7 @@ class Insertion(_RowWrite):
         if not (entity.writes_directly("insert") and entity.constructs_plainly):
             return None
         plain = PlainTable.of(entity)
-        if plain.against or not self.given.keys() <= plain.by_name.keys():
+        if plain.against or not self.given.keys() <= plain.by_name.keys() or not are_plain(self.given.values()):
             return None
         check_values(entity.mapper, self.given, operation="insert", backend=shop.dialect.name)
         values = inserted(plain, self.given)
@@ -112,10 +113,7 @@ class Saving(_RowWrite):
     __slots__ = ("_before", "_changed", "_moved", "operation")
 
     def __init__(self, row: object, session: AsyncSession | None, auto_commit: bool | None, *, refresh: bool) -> None:
-        state: State = instance_state(row)
-        if state.was_deleted and state.session is None:
-            make_transient(row)
-        self.operation = "insert" if state.key is None else "update"
+        self.operation = "insert" if instance_state(row).key is None else "update"
         super().__init__(type(row), row, session, auto_commit, refresh=refresh)
 
     def ready(self, shop: Prepared) -> Ready | None:
@@ -131,7 +129,7 @@ class Saving(_RowWrite):
         if plain.against:
             return None
         changed = _changed_columns(entity, state)
-        if changed is None or not changed.keys() <= plain.by_name.keys():
+        if changed is None or not changed.keys() <= plain.by_name.keys() or not are_plain(changed.values()):
             return None
         self._moved: dict[str, object] = {}
         self._changed = changed

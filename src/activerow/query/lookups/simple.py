@@ -61,7 +61,7 @@ def simple_lookups(entity: Entity, given: Iterable[tuple[str, object]]) -> tuple
     """
     memory, found = entity.memory, list[tuple[Simple, object]]()
     for path, value in given:
-        lookup: Simple | None = memory.get(path) or _remember(entity, path)
+        lookup: Simple | None = memory.get(path) or (_remember(entity, path) if type(path) is str else None)
         if lookup is None or not lookup.takes(value):
             return None
         found.append((lookup, value))
@@ -69,8 +69,6 @@ def simple_lookups(entity: Entity, given: Iterable[tuple[str, object]]) -> tuple
 
 
 def _remember(entity: Entity, path: str) -> Simple | None:
-    if not isinstance(path, str):
-        return None
     field, part, word = lookup_at(entity.model, path)
     type_ = field.type
     own = not field.hops and field.relation is None and part is None and field.name in entity.columns

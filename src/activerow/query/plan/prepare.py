@@ -23,12 +23,12 @@ class PreparedStatement:
 
     __slots__ = ("_names", "_places", "command", "load")
 
-    def __init__(  # noqa: PLR0913  (what a driver must know of it)
+    def __init__(
         self,
         statement: Any,
         places: Sequence[str],
         dialect: Dialect,
-        load: Load,
+        load: Load | None,
         *,
         model: type,
         writes: bool = False,
@@ -37,7 +37,7 @@ class PreparedStatement:
         compiled: Any = statement.compile(dialect=dialect)
         if compiled.post_compile_params or compiled.literal_execute_params:
             raise NotImplementedError("a statement whose text depends on the values")
-        self.load = load
+        self.load: Any = load
         self.command = Command(compiled.string, model, writes, returns)
         self._names = None if compiled.positional else [*compiled.bind_names.values()]
         order = compiled.positiontup if compiled.positional else self._names
