@@ -57,6 +57,32 @@ def statement_site() -> CallSite:
     return _site(None)
 
 
+def task_site(task: "asyncio.Task[Any] | None") -> CallSite:
+    """Where a task that waits has entered the library last; the name of the task, where nobody outside has called."""
+    outside: FrameType | None = None
+    caller: FrameType | None = None
+    for frame in _awaiting(task.get_coro() if task is not None else None):
+        if frame.f_code.co_filename.startswith(_PASSED_THROUGH):
+            caller = outside
+        elif not frame.f_code.co_filename.startswith(_ASYNCIO):
+            outside = frame
+    if caller is None and task is not None:
+        return CallSite(f"task {task.get_name()!r}", 0, "")
+    return _site(caller)
+
+
+def _awaiting(waiting: Any) -> Iterator[FrameType]:
+    """The frames of a coroutine, from the outermost, and of what each of them awaits."""
+    while waiting is not None:
+        kind = next((kind for kind in ("cr", "ag", "gi") if hasattr(waiting, f"{kind}_frame")), None)
+        if kind is None:
+            return
+        frame = getattr(waiting, f"{kind}_frame")
+        if frame is not None:
+            yield frame
+        waiting = getattr(waiting, "gi_yieldfrom" if kind == "gi" else f"{kind}_await")
+
+
 def _frames_across_greenlets() -> Iterator[FrameType]:
     """The frames of this call, from the innermost, and those in which its greenlet was entered."""
     place = _greenlets.getcurrent()

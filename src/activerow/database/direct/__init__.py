@@ -6,11 +6,11 @@
 - `connections`: the connections of the pool that units use too, taken and given back without a greenlet.
 - `watching`: whether anybody but activerow listens to the engine.
 - `wrapping`: what a driver raises, as SQLAlchemy would raise it.
-- `asyncpg`, `psycopg`, `sqlite`, `mysql`: the calls of the drivers.
+- `asyncpg`, `psycopg`, `sqlite`, `mysql`: the calls of the drivers; `toggled`: of those that must be told to commit.
 """
 
-from activerow.database.direct.channel import Channel, Held
+from activerow.database.direct.channel import Channel, Holding
 from activerow.database.direct.channels import channel_of
 from activerow.database.direct.command import Command
 
-__all__ = ["Channel", "Command", "Held", "channel_of"]
+__all__ = ["Channel", "Command", "Holding", "channel_of"]

@@ -6,13 +6,13 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from contextvars import Context, copy_context
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from sqlalchemy import Engine
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.util import greenlet_spawn
 
-from activerow.database.direct import watching
+from activerow.database.direct import connections, watching
 from activerow.database.direct.command import Answer, Command, Parameters
 from activerow.database.direct.connections import Connections
 from activerow.database.direct.wrapping import wrapped, wrapped_without_connection
@@ -20,44 +20,63 @@ from activerow.database.engine import Answer as Heard
 from activerow.database.engine import clock_of
 from activerow.database.failures import note_autocommitted
 from activerow.database.unit import to_the_end
+from activerow.errors.call_site import CallSite, task_site
 
 logger = logging.getLogger("activerow")
 
 SETTLING: Final = 5.0
 """Seconds for which a cancelled call waits for the server's word on its statement before it drops the connection."""
 
+_Held: TypeAlias = "tuple[asyncio.Task[Any] | None, float, Context]"
 
-class Held(NamedTuple):
-    """Who holds a connection: the task, since when by the clock of the event loop, and its context variables."""
 
-    task: "asyncio.Task[Any] | None"
-    since: float
+class Holding(NamedTuple):
+    """Who holds a connection, for how many seconds, from where; `context` are the context variables of the call."""
+
+    task: str
+    seconds: float
+    site: CallSite
     context: Context
+
+
+class _Attempt(NamedTuple):
+    """A command that was sent, and the connection that it was sent on."""
+
+    connections: Connections
+    record: Any
+    fairy: Any
+    command: Command
+    parameters: Parameters
+    started: float | None
+    repeats: bool
 
 
 class Channel(ABC):
     """Runs commands on the connections of one engine, each in a transaction of its own.
 
     Attributes:
-        held: Who holds a connection now, by the record of the pool.
         route: The request that the running call belongs to, for those who hear of statements.
     """
 
     def __init__(self, engine: AsyncEngine) -> None:
+        connections.watch(engine)
         self._engine: Engine = engine.sync_engine
         self._clock = clock_of(engine)
         self._watch = watching.statements(self._engine)
-        self._connections = Connections(self._engine, self.is_open)
+        self._connections = Connections(self._engine, self.is_ready)
         dialect: Any = self._engine.dialect
         self._plain = dialect._on_connect_isolation_level is None
-        self.held: dict[Any, Held] = {}
+        self._held: dict[Any, _Held] = {}
         self.route: Callable[[], str | None] = _no_route
 
     def is_clear(self) -> bool:
         """Whether a call may go this way: nobody else listens to the engine, and it has no options of its own."""
         engine = self._engine
         return (
-            self._plain and not engine._execution_options and self._watch.is_ours() and not watching.is_logged(engine)
+            self._plain
+            and not engine._execution_options
+            and self._watch.is_ours()
+            and not engine.logger.isEnabledFor(logging.INFO)
         )
 
     async def run(self, command: Command, parameters: Parameters = (), *, repeats: bool = True) -> Answer:
@@ -66,29 +85,38 @@ class Channel(ABC):
         Raises:
             DBAPIError: And whatever else SQLAlchemy raises in its place.
         """
-        connections = self._connections
-        if connections.pool is not self._engine.pool:
-            connections = self._connections = Connections(self._engine, self.is_open)
-        record = connections.take()
-        fairy = None if record is not None else await self._connect(connections)
-        if fairy is not None:
-            record = fairy._connection_record
-        self.held[record] = Held(asyncio.current_task(), time.monotonic(), copy_context())
+        pooled = self._connections
+        if pooled.pool is not self._engine.pool:
+            pooled = self._connections = Connections(self._engine, self.is_ready)
+        now = time.time()
+        record, fairy = pooled.take(now), None
+        if record is None:
+            record, fairy = await self._wait(pooled)
+            now = time.time()
+        self._held[record] = (asyncio.current_task(), now, copy_context())
         started = time.perf_counter() if self._clock.hears() else None
         try:
             answer = await self.send(record, command, parameters)
         except BaseException as error:  # noqa: BLE001  (a cancellation too)
-            return await self._fail(_Attempt(connections, record, fairy, command, parameters, started, repeats), error)
-        del self.held[record]
-        in_line = bool(connections.waiting)
-        if not connections.give_back(record, fairy):
-            await to_the_end(connections.put_away(record, fairy))
+            return await self._fail(_Attempt(pooled, record, fairy, command, parameters, started, repeats), error)
+        del self._held[record]
+        in_line = bool(pooled.waiting)
+        if not pooled.give_back(record, fairy):
+            await to_the_end(pooled.put_away(record, fairy))
         if started is not None:
             rows = answer[1] if answer[1] >= 0 else None
             self._report(command, Heard(time.perf_counter() - started, rows=rows))
         if in_line:
             await asyncio.sleep(0)  # who was woken shall not find that this task has come again first
         return answer
+
+    def holdings(self) -> list[Holding]:
+        """Who holds a connection now. Where from is looked up here, and not before anybody asks."""
+        now = time.time()
+        return [
+            Holding(task.get_name() if task is not None else "", now - since, task_site(task), context)
+            for task, since, context in self._held.values()
+        ]
 
     # -- what drivers do differently -----------------------------------------------------------------------------
 
@@ -98,45 +126,65 @@ class Channel(ABC):
 
     @abstractmethod
     def is_open(self, connection: Any) -> bool:
-        """Whether the driver knows of no reason why `connection` could not be used."""
+        """Whether `connection` can be used on, as far as the driver knows."""
+
+    def is_ready(self, connection: Any) -> bool:
+        """Whether `connection`, which has lain in the pool, can be used without a test."""
+        return self.is_open(connection)
 
     @abstractmethod
     async def settle(self, connection: Any) -> None:
         """Wait until the server has done with a cancelled statement, and will not do anything of it later."""
+
+    def was_sent(self, _record: Any) -> bool:
+        """Whether a write that failed can have reached the server."""
+        return True
 
     def was_refused(self, error: Any) -> bool:
         """Whether the server itself has said that it did not carry out what was lost with the connection."""
         sqlstate: str | None = getattr(error, "sqlstate", None)
         return sqlstate is not None and not sqlstate.startswith("08")
 
-    # -- failures ------------------------------------------------------------------------------------------------
+    def drop(self, pooled: Connections, record: Any, fairy: Any, error: BaseException) -> None:
+        """Close a connection of `pooled` at once."""
+        pooled.drop(record, fairy, error)
 
-    async def _connect(self, connections: Connections) -> Any:
-        """Let the pool make, test or wait for a connection."""
+    # -- the long way to a connection ----------------------------------------------------------------------------
+
+    async def _wait(self, pooled: Connections) -> tuple[Any, Any]:
+        """Wait in line for a connection, or let the pool make or test one; the record, and its fairy if it has one."""
+        record = await pooled.wait()
+        if record is not None:
+            return record, None
         try:
-            return await greenlet_spawn(connections.pool.connect)
+            fairy: Any = await greenlet_spawn(pooled.pool.connect)
         except Exception as error:
             raised = wrapped_without_connection(self._engine, error)
             if raised is error:
                 raise
             raise raised from error
+        return fairy._connection_record, fairy
 
-    async def _fail(self, attempt: "_Attempt", error: BaseException) -> Answer:
+    # -- failures ------------------------------------------------------------------------------------------------
+
+    async def _fail(self, attempt: _Attempt, error: BaseException) -> Answer:
         """Give the connection back or drop it, and raise; or run a read again whose connection was dead."""
-        command, connection = attempt.command, attempt.record.dbapi_connection
         if isinstance(error, asyncio.CancelledError):
             await to_the_end(self._settle(attempt, error))
             raise error
         if not isinstance(error, Exception):  # the coroutine is thrown away, or the program: nothing can be awaited
             self._drop(attempt, error)
             raise error
+        command, connection = attempt.command, attempt.record.dbapi_connection
         raised = wrapped(self._engine, connection, command, attempt.parameters, error)
         cause = getattr(raised, "orig", error)
         lost = getattr(raised, "connection_invalidated", False) or not self.is_open(connection._connection)
-        if command.writes and (lost or isinstance(error, OSError)) and not self.was_refused(error):
+        unanswered = lost or isinstance(error, OSError)
+        if command.writes and unanswered and self.was_sent(attempt.record) and not self.was_refused(error):
             note_autocommitted(raised)
         if lost:
-            self._drop(attempt, cause, everywhere=True)
+            attempt.connections.distrust(attempt.record)
+            self._drop(attempt, cause)
         elif isinstance(error, TimeoutError):
             await to_the_end(self._settle(attempt, error))
         else:
@@ -149,7 +197,7 @@ class Channel(ABC):
             raise error
         raise raised.with_traceback(error.__traceback__) from cause
 
-    async def _settle(self, attempt: "_Attempt", error: BaseException) -> None:
+    async def _settle(self, attempt: _Attempt, error: BaseException) -> None:
         """Wait for the server's word, and give the connection back if it can be used on."""
         driver = attempt.record.dbapi_connection._connection
         settled = False
@@ -165,29 +213,17 @@ class Channel(ABC):
         if settled:
             await self._give_back(attempt)
 
-    async def _give_back(self, attempt: "_Attempt") -> None:
-        del self.held[attempt.record]
+    async def _give_back(self, attempt: _Attempt) -> None:
+        del self._held[attempt.record]
         if not attempt.connections.give_back(attempt.record, attempt.fairy):
             await to_the_end(attempt.connections.put_away(attempt.record, attempt.fairy))
 
-    def _drop(self, attempt: "_Attempt", error: BaseException, *, everywhere: bool = False) -> None:
-        del self.held[attempt.record]
-        attempt.connections.drop(attempt.record, attempt.fairy, error, everywhere=everywhere)
+    def _drop(self, attempt: _Attempt, error: BaseException) -> None:
+        del self._held[attempt.record]
+        self.drop(attempt.connections, attempt.record, attempt.fairy, error)
 
     def _report(self, command: Command, heard: Heard) -> None:
         self._clock.report(command.sql, heard, command.model, self.route())
-
-
-class _Attempt(NamedTuple):
-    """A command that has failed, and the connection that it was sent on."""
-
-    connections: Connections
-    record: Any
-    fairy: Any
-    command: Command
-    parameters: Parameters
-    started: float | None
-    repeats: bool
 
 
 def _no_route() -> str | None:

@@ -1,10 +1,12 @@
 """The connections of the pool that units use too, taken and given back without a greenlet where nothing is sent."""
 
+import asyncio
 import time
 from collections.abc import Callable
 from typing import Any, Final
 
-from sqlalchemy import Engine, Pool
+from sqlalchemy import Engine
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.pool import AsyncAdaptedQueuePool, ConnectionPoolEntry
 from sqlalchemy.util import greenlet_spawn
@@ -26,49 +28,75 @@ def watch(engine: AsyncEngine) -> None:
 
 def _note_use(connection: object, record: ConnectionPoolEntry) -> None:
     if connection is not None:
-        record.info[_USED] = time.monotonic()
+        record.info[_USED] = time.time()
 
 
 class Connections:
     """The connections of one pool.
 
     Limits, time limits, recycling and events stay the pool's: what would need any of them to act is left to the pool.
+
+    Args:
+        engine: Whose present pool it is.
+        is_ready: Whether the driver sees no reason why a connection could not be used.
     """
 
-    def __init__(self, engine: Engine, is_open: Callable[[Any], bool]) -> None:
-        self.pool: Pool = engine.pool
-        self._is_open = is_open
+    def __init__(self, engine: Engine, is_ready: Callable[[Any], bool]) -> None:
+        self.pool: Any = engine.pool
+        self._is_ready = is_ready
         self._watch = watching.connections(engine)
         self._queue: Any = None
         self._stored: Any = ()
         self.waiting: Any = ()
-        self._next, self._most = 0, 0
+        self._last_first, self._most = False, 0
         if type(self.pool) is AsyncAdaptedQueuePool:
             line: Any = self.pool._pool
             self._queue = line._queue
             self._stored, self.waiting = self._queue._queue, self._queue._getters
-            self._next, self._most = (-1 if line.use_lifo else 0), line.maxsize
+            self._last_first, self._most = line.use_lifo, line.maxsize
 
-    def take(self) -> Any:
+    def take(self, now: float) -> Any:
         """The record of the next connection; None where the pool must look at it, make it or wait for it."""
-        stored, pool = self._stored, self.pool
+        stored = self._stored
         if not stored or self.waiting or not self._watch.is_ours():
             return None
-        record = stored[self._next]
-        connection = record.dbapi_connection
-        if connection is None or time.monotonic() - record.info.get(_USED, 0.0) > IDLE:
+        record = stored[-1] if self._last_first else stored[0]
+        if not self._is_fit(record, now):
             return None
-        made = record.starttime
-        if (
-            made < pool._invalidate_time
-            or made < record._soft_invalidate_time
-            or (pool._recycle > -1 and time.time() - made > pool._recycle)
-            or not self._is_open(connection._connection)
-        ):
-            return None
-        return self._queue.get_nowait()
+        return stored.pop() if self._last_first else stored.popleft()
 
-    def give_back(self, record: Any, fairy: Any = None) -> bool:
+    async def wait(self) -> Any:
+        """Wait in the pool's own line for the next connection, where it may make no more; None as in `take`.
+
+        Raises:
+            sqlalchemy.exc.TimeoutError: None came in time.
+        """
+        pool = self.pool
+        if self._queue is None or not -1 < pool._max_overflow <= pool._overflow or not self._watch.is_ours():
+            return None
+        try:
+            async with asyncio.timeout(pool._timeout):
+                record = await self._queue.get()
+        except TimeoutError as error:
+            raise _exhausted(pool) from error
+        if self._is_fit(record, time.time()):
+            return record
+        self._queue.put_nowait(record)
+        return None
+
+    def _is_fit(self, record: Any, now: float) -> bool:
+        connection, pool = record.dbapi_connection, self.pool
+        if connection is None or now - record.info.get(_USED, 0.0) > IDLE:
+            return False
+        made = record.starttime
+        return (
+            made >= pool._invalidate_time
+            and made >= record._soft_invalidate_time
+            and (pool._recycle < 0 or now - made <= pool._recycle)
+            and self._is_ready(connection._connection)
+        )
+
+    def give_back(self, record: Any, fairy: Any) -> bool:
         """Put it back, with the `fairy` that the pool gave for it if it did.
 
         False, and nothing happened, where that needs a greenlet: a connection beyond the pool's size is closed, and
@@ -76,28 +104,39 @@ class Connections:
         """
         if self._queue is None or (self._most and len(self._stored) >= self._most) or not self._watch.is_ours():
             return False
-        if fairy is None:
+        if fairy is not None:
+            fairy._checkin(transaction_was_reset=True)
+        elif self.waiting or record.finalize_callback:
             record.checkin(_fairy_was_created=False)
         else:
-            fairy._checkin(transaction_was_reset=True)
+            record.info[_USED] = time.time()
+            self._stored.append(record)
         return True
 
     async def put_away(self, record: Any, fairy: Any) -> None:
         """The same in a greenlet."""
-        if fairy is None:
-            await greenlet_spawn(record.checkin, _fairy_was_created=False)
-        else:
+        if fairy is not None:
             await greenlet_spawn(fairy._checkin, transaction_was_reset=True)
+        else:
+            await greenlet_spawn(record.checkin, _fairy_was_created=False)
 
-    def drop(self, record: Any, fairy: Any, error: BaseException, *, everywhere: bool) -> None:
-        """Close the connection without a word to the server, `everywhere` with all that were made before now.
-
-        Nothing is awaited. Its place in the pool is free.
-        """
-        if everywhere and self.pool._invalidate_time < record.starttime:
-            self.pool._invalidate_time = time.time()
-        if fairy is None:
+    def drop(self, record: Any, fairy: Any, error: BaseException) -> None:
+        """Close the connection without a word to the server; its place in the pool is free. Nothing is awaited."""
+        if fairy is not None:
+            fairy.invalidate(error)
+        else:
             record.invalidate(error)
             record.checkin(_fairy_was_created=False)
-        else:
-            fairy.invalidate(error)
+
+    def distrust(self, record: Any) -> None:
+        """Have the pool replace every connection that is as old as this one, which was lost."""
+        if self.pool._invalidate_time < record.starttime:
+            self.pool._invalidate_time = time.time()
+
+
+def _exhausted(pool: Any) -> PoolTimeoutError:
+    text = (
+        f"QueuePool limit of size {pool.size()} overflow {pool.overflow()} reached, connection timed out,"
+        f" timeout {pool.timeout():.2f}"
+    )
+    return PoolTimeoutError(text, code="3o7r")

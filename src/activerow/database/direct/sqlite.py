@@ -55,3 +55,7 @@ class SQLiteChannel(Channel):
         """Stop the statement, and wait until it is stopped or stored."""
         await connection.stop_alone()
         connection.end_turn()
+
+    def was_refused(self, _error: object) -> bool:
+        """SQLite is in this process: what fails there is undone."""
+        return True

@@ -1,6 +1,5 @@
 """Whether somebody else listens to an engine, and would miss what is sent past SQLAlchemy."""
 
-import logging
 from collections import deque
 from collections.abc import Iterable
 from typing import Any, Final
@@ -50,8 +49,3 @@ def statements(engine: Engine) -> Watch:
 def connections(engine: Engine) -> Watch:
     """Of the events of connections that are taken and given back; those of its present pool."""
     return Watch(engine, _CONNECTIONS)
-
-
-def is_logged(engine: Engine) -> bool:
-    """Whether SQLAlchemy logs the statements, as `echo` asks it to."""
-    return engine.logger.isEnabledFor(logging.INFO)

@@ -132,6 +132,11 @@ class EngineSet:
             self._private_file.remove()
             self._private_file = None
 
+    @property
+    def made(self) -> tuple[AsyncEngine, ...]:
+        """Those that are in use."""
+        return tuple(self._engines.values())
+
     def has(self, engine: Engine) -> bool:
         """Whether it is one of these."""
         return any(made.sync_engine is engine for made in self._engines.values())

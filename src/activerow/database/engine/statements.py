@@ -60,7 +60,8 @@ class Statement:
 
 Listener = Callable[[Statement], object]
 
-_listeners: list[Listener] = []
+listeners: list[Listener] = []
+"""Who wants to hear of statements."""
 
 
 def subscribe(listener: Listener) -> None:
@@ -71,26 +72,21 @@ def subscribe(listener: Listener) -> None:
     """
     if python.iscoroutinefunction(listener) or python.iscoroutinefunction(getattr(listener, "__call__", None)):  # noqa: B004
         raise UsageError(f"{listener!r} is async; who hears of statements is called between them and cannot wait")
-    if listener not in _listeners:
-        _listeners.append(listener)
+    if listener not in listeners:
+        listeners.append(listener)
 
 
 def unsubscribe(listener: Listener) -> bool:
     """Tell it no longer; says whether it was told before."""
-    if listener not in _listeners:
+    if listener not in listeners:
         return False
-    _listeners.remove(listener)
+    listeners.remove(listener)
     return True
-
-
-def has_listeners() -> bool:
-    """Whether anyone wants to hear of statements."""
-    return bool(_listeners)
 
 
 def tell(statement: Statement) -> None:
     """Tell everyone; one that fails is logged, and neither the statement nor the others suffer."""
-    for listener in tuple(_listeners):
+    for listener in tuple(listeners):
         _tell(listener, statement)
 
 

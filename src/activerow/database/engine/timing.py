@@ -91,7 +91,7 @@ class Clock:
 
     def hears(self) -> bool:
         """Whether anybody wants to know of the next statement, or would if it is slow."""
-        return self._slow is not None or _is_heard()
+        return self._slow is not None or bool(statements.listeners) or logger.isEnabledFor(logging.DEBUG)
 
     def _is_slow(self, answer: Answer) -> bool:
         return self._slow is not None and answer.duration >= self._slow
@@ -129,7 +129,7 @@ class Clock:
 
 
 def _is_heard() -> bool:
-    return statements.has_listeners() or logger.isEnabledFor(logging.DEBUG)
+    return bool(statements.listeners) or logger.isEnabledFor(logging.DEBUG)
 
 
 def _rows(cursor: Any) -> int | None:

@@ -1,10 +1,12 @@
 """What makes the units of work of one database, and says who of them holds a connection."""
 
 import functools
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from activerow.database.direct import channel_of
 from activerow.database.engine import EngineSet, Replicas, running_loop
 from activerow.database.execution.scope import Scopes
 from activerow.database.unit import Kind, Unit, UnitSession
@@ -60,4 +62,14 @@ class UnitFactory:
             for unit in self.scopes.units
             if unit.since is not None and unit.sync.in_transaction()
         ]
+        holders += (holder for engine in self.engines.made for holder in self._direct_holders(engine))
         return tuple(sorted(holders, key=lambda holder: -holder.since))
+
+    def _direct_holders(self, engine: AsyncEngine) -> Iterator[Holder]:
+        """The calls that run without a unit, and the request that each was made in."""
+        channel = channel_of(engine)
+        for holding in channel.holdings() if channel is not None else ():
+            request = holding.context.run(self.scopes.request)
+            route = request.label if request is not None else None
+            replica = None if engine is self.engines.primary else self.engines.address(engine)
+            yield Holder(holding.task, route, str(holding.site), holding.seconds, replica)
