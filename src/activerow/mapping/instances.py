@@ -86,7 +86,7 @@ def result_processor(type_: TypeEngine[Any], dialect: Dialect) -> Processor | No
     if dialect.name == "postgresql" and isinstance(inner, NumericCommon):
         return _of_decorator(impl, _number(inner), dialect)
     try:
-        processor: Any = impl.result_processor(dialect, None)
+        processor = cast("Processor | None", impl.result_processor(dialect, None))
     except (TypeError, SQLAlchemyError) as error:
         raise NotImplementedError(str(error)) from error
     return processor
@@ -108,9 +108,9 @@ def _of_decorator(impl: Any, inner: Processor, dialect: Dialect) -> Processor:
     if not isinstance(impl, TypeDecorator):
         return inner
     decorator, base = cast("Any", impl), cast("Any", TypeDecorator)
-    if type(decorator).result_processor is not base.result_processor:
+    if decorator.__class__.result_processor is not base.result_processor:
         raise NotImplementedError(f"{type(decorator).__name__} makes its own result_processor")
-    if type(decorator).process_result_value is base.process_result_value:
+    if decorator.__class__.process_result_value is base.process_result_value:
         return inner
     outer = decorator.process_result_value
     return lambda value: outer(inner(value), dialect)

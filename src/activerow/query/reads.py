@@ -99,7 +99,7 @@ class KeyRead(RowsRead):
 
     def run(self, session: Session) -> list[Any]:
         """Read by a Session."""
-        row: object = session.get(self.model, self.key, options=criteria_of(self.model))
+        row = cast("object", session.get(self.model, self.key, options=criteria_of(self.model)))
         hidden = row is not None and is_hidden(row)
         if hidden is None:
             return super().run(session)

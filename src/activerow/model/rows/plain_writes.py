@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, cast
 from uuid import UUID
 
 from sqlalchemy import Column, Computed, Identity, bindparam, delete, insert, update
@@ -49,7 +49,7 @@ class PlainTable:
 
     def __init__(self, entity: Entity) -> None:
         self.entity = entity
-        self.table: Any = entity.mapper.local_table
+        self.table = cast("Any", entity.mapper.local_table)
         self.against: list[str] = []
         self.columns = [self._column(name, column) for name, column in entity.columns.items()]
         self.by_name = {column.name: column for column in self.columns}
