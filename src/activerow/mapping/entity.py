@@ -71,8 +71,10 @@ class Entity:
     def constructs_plainly(self) -> bool:
         """Whether a new row is its values and nothing else: nobody's constructor or validator sees them."""
         mapper, manager = self.mapper, cast("Any", self.manager)
-        if manager.original_init is not mapper.registry.constructor or manager.dispatch.init or mapper.validators:
+        if manager.original_init is not mapper.registry.constructor or mapper.validators:
             return False
+        if any(listener.__module__ != "sqlalchemy.orm.mapper" for listener in manager.dispatch.init):
+            return False  # SQLAlchemy's own one configures the mappers, which they are
         return not any(manager[name].dispatch.set for name in self.columns)
 
     @cached_property
