@@ -2,6 +2,7 @@
 
 - `database`: `Database`, what a program holds.
 - `execution`: which session or path a call takes, and the blocks that open one.
+- `direct`: one statement by the driver's own call, without a Session.
 - `unit`: one session with its transaction, shared by the tasks of a scope.
 - `engine`: from a URL to connections, and what is sent over them.
 - `flush`: what happens around a flush: hooks, what a rollback puts back, what a commit makes known.

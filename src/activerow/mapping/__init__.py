@@ -1,6 +1,7 @@
 """What a model maps, and what its columns take.
 
 - `entity`: what calls ask of a model, asked once; whether a row can be read without a Session.
+- `plain_table`: its table, for writing rows without a Session.
 - `instances`: rows of a driver into instances, without a Session.
 - `inspection`: the attributes of a model, its keys, its tables.
 - `value_checks`, `comparable`: values a column can store; values it can be compared with.
@@ -33,9 +34,10 @@ from activerow.mapping.inspection import (
 from activerow.mapping.instances import row_loader, tuple_loader
 from activerow.mapping.methods import on_class, on_instance
 from activerow.mapping.partly_loaded import forget_conditions, is_partial, mark_partial, mark_whole
+from activerow.mapping.plain_table import PlainTable
 from activerow.mapping.relation_guard import install_guard
 from activerow.mapping.value_checks import Check, check_for, check_row, check_values
-from activerow.mapping.write_rules import SetOperation, SetWrite, WriteRule, added_values, applied, check
+from activerow.mapping.write_rules import SetOperation, SetWrite, WriteRule, added_values, applied, check, rules_for
 
 __all__ = [
     "CREATED_AT",
@@ -47,6 +49,7 @@ __all__ = [
     "Hiding",
     "Hook",
     "Operation",
+    "PlainTable",
     "SetOperation",
     "SetWrite",
     "WriteRule",
@@ -83,6 +86,7 @@ __all__ = [
     "refusal",
     "remember_registry",
     "row_loader",
+    "rules_for",
     "set_shown",
     "subscribers",
     "table_for_name",

@@ -22,8 +22,13 @@ Processor = Callable[[Any], Any]
 Loader = Callable[[Rows], list[Any]]
 
 
-def row_loader(entity: Entity, names: Sequence[str], dialect: Dialect) -> Loader:
-    """A function that makes detached instances of rows; the columns stand in the order of `names`."""
+def row_loader(
+    entity: Entity, names: Sequence[str], dialect: Dialect, before: Sequence[TypeEngine[Any]] = ()
+) -> Loader:
+    """A function that makes detached instances of rows; the columns stand in the order of `names`.
+
+    Where other cells stand `before` them, each instance comes in a pair with the tuple of those.
+    """
     mapper: Any = entity.mapper
     cells = [f"v{place}" for place in range(len(names))]
     scope: dict[str, Any] = {
@@ -34,7 +39,13 @@ def row_loader(entity: Entity, names: Sequence[str], dialect: Dialect) -> Loader
         "identity": mapper._identity_class,
         "path": mapper._path_registry,
     }
-    lines = ["def load(rows):", " found = []", f" for ({', '.join(cells)},) in rows:"]
+    others = [f"k{place}" for place in range(len(before))]
+    lines = ["def load(rows):", " found = []", f" for ({', '.join([*others, *cells])},) in rows:"]
+    for cell, type_ in zip(others, before, strict=True):
+        processor = result_processor(type_, dialect)
+        if processor is not None:
+            scope[f"of_{cell}"] = processor
+            lines.append(f"  {cell} = of_{cell}({cell})")
     for place, name in enumerate(names):
         processor = result_processor(entity.columns[name].type, dialect)
         if processor is not None:
@@ -49,7 +60,7 @@ def row_loader(entity: Entity, names: Sequence[str], dialect: Dialect) -> Loader
         "  values = row.__dict__",
         "  values['_sa_instance_state'] = state",
         *[f"  values[{name!r}] = v{place}" for place, name in enumerate(names)],
-        "  found.append(row)",
+        f"  found.append((({', '.join(others)},), row))" if others else "  found.append(row)",
         " return found",
     ]
     exec("\n".join(lines), scope)  # noqa: S102  (names of attributes, which are identifiers or quoted)
@@ -61,7 +72,7 @@ def tuple_loader(types: Sequence[TypeEngine[Any]], dialect: Dialect) -> Callable
     """A function that converts the cells of rows as the types of their columns say."""
     processors = [(place, p) for place, type_ in enumerate(types) if (p := result_processor(type_, dialect))]
     if not processors:
-        return lambda rows: [tuple(row) for row in rows]
+        return _as_they_are
 
     def load(rows: Rows) -> list[tuple[Any, ...]]:
         found: list[tuple[Any, ...]] = []
@@ -73,6 +84,10 @@ def tuple_loader(types: Sequence[TypeEngine[Any]], dialect: Dialect) -> Callable
         return found
 
     return load
+
+
+def _as_they_are(rows: Rows) -> list[Any]:
+    return list(rows)
 
 
 def result_processor(type_: TypeEngine[Any], dialect: Dialect) -> Processor | None:

@@ -1,6 +1,7 @@
 """How rows are read: `Query`, a selection of rows as data, and what a terminal makes of it.
 
 - `query`: the terminals.
+- `reads`, `steps`: what the terminals read, as data: rows, cells, or several statements.
 - `set_writes`: UPDATE and DELETE of all rows of a query.
 - `plan`: the links, gathered, and the statements they become.
 - `lookups`: words like `age__gte` as SQL.

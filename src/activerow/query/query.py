@@ -1,7 +1,7 @@
 """`Query`: which rows, in which order, with what beside them. Inert until a terminal is awaited."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, TypeVar, cast, overload
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import Any, Literal, TypeVar, cast, overload
 
 from sqlalchemy import ColumnExpressionArgument, Select, SQLColumnExpression
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -27,13 +27,14 @@ from activerow.query.results import (
     Stream,
     check_projection,
     check_walk,
-    fetch_projected,
     groups_of,
     json_objects,
     json_rows,
+    projected,
     shape_of,
 )
-from activerow.query.set_writes import check_columns, check_delete, check_plan, delete_rows, update_rows
+from activerow.query.set_writes import SetCall, check_columns, check_delete, check_plan, delete_rows, update_rows
+from activerow.query.steps import StepsRead
 
 M = TypeVar("M")
 T = TypeVar("T")
@@ -255,7 +256,8 @@ class Query(Selection[M]):
         """
         check_projection(self.model, self.plan, "into")
         shape = shape_of(self.model, schema)
-        rows = await self._read(lambda session: fetch_projected(session, self.model, self.plan, shape))
+        read = StepsRead(self.model, self.session, self.plan, lambda: projected(self.model, self.plan, shape))
+        rows = await database_of(self.model).execution.fetch(read)
         return [schema.model_validate(row, from_attributes=True) for row in rows]
 
     async def json(self, schema: type[Schema] | None = None, *, by_alias: bool | None = None) -> bytes:
@@ -330,7 +332,7 @@ class Query(Selection[M]):
         async def work(session: AsyncSession) -> int:
             return await update_rows(session, self.model, self.plan, given)
 
-        return await self._write("update", work, auto_commit, given)
+        return await self._set("update", work, auto_commit, given)
 
     async def delete(self, *, auto_commit: bool | None = None, all_rows: bool = False, hard: bool = False) -> int:
         """Delete all rows of the query in one statement; returns how many there were.
@@ -349,7 +351,7 @@ class Query(Selection[M]):
         async def work(session: AsyncSession) -> int:
             return await delete_rows(session, self.model, self.plan, hard=hard)
 
-        return await self._write("delete", work, auto_commit, {})
+        return await self._set("delete", work, auto_commit, {})
 
     # -- inside --------------------------------------------------------------------------------------------------
 
@@ -357,9 +359,15 @@ class Query(Selection[M]):
         call = Call("select", self.model, None, self.session, replica=self.plan.reads_replica())
         return await database_of(self.model).execution.read(call, work)
 
-    async def _write(self, operation: str, work: Work[T], auto_commit: bool | None, given: Mapping[str, object]) -> T:
-        call = Call(operation, self.model, None, self.session, lambda: given)
-        return await database_of(self.model).execution.write(call, work, auto_commit=auto_commit)
+    async def _set(
+        self,
+        operation: Literal["update", "delete"],
+        run: Callable[[AsyncSession], Awaitable[int]],
+        auto_commit: bool | None,
+        given: Mapping[str, object],
+    ) -> int:
+        call = SetCall(operation, self.model, self.plan, given, self.session, auto_commit, run)
+        return await database_of(self.model).execution.carry_out(call)
 
     async def _fetch(self, plan: Plan) -> list[M]:
         return await database_of(self.model).execution.fetch(RowsRead(self.model, self.session, plan))

@@ -6,15 +6,16 @@ from typing import Any, TypeVar, cast
 from sqlalchemy import Select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session
+from sqlalchemy.orm.base import instance_state
 from sqlalchemy.types import TypeEngine
 
 from activerow.database.direct import Command
-from activerow.database.execution import Prepared, Read, Ready
+from activerow.database.execution import Prepared, Read, Ready, Script
 from activerow.errors import UsageError
 from activerow.mapping import criteria_of, entity_of, is_hidden, row_loader, tuple_loader
 from activerow.query.lookups import Column, Key
 from activerow.query.plan import Plan, PreparedStatement, compiled_once
-from activerow.query.related import remember_result, reread
+from activerow.query.related import can_include, included, remember_result, reread
 
 M = TypeVar("M")
 Cells = list[tuple[Any, ...]]
@@ -50,10 +51,37 @@ class RowsRead(Read[list[Any]]):
         self.load = statement.load
         return Ready(statement.command, statement.parameters(plan.parameters()))
 
+    def script(self, shop: Prepared) -> Script[list[Any]] | None:
+        """The statements for rows and lists of related ones, where none of them needs a Session."""
+        plan = self.plan
+        if not plan.include or not plan.but(include=()).is_plain or not can_include(self.model, plan.include):
+            return None
+        return self._with_included(shop)
+
+    def _with_included(self, shop: Prepared) -> Script[list[Any]]:
+        owners = RowsRead(self.model, self.session, self.plan.but(include=()))
+        ready = owners.ready(shop)
+        if ready is None:
+            raise NotImplementedError("the rows need a Session")
+        rows = owners.made_of((yield ready))
+        steps = included([instance_state(row) for row in rows], self.plan.include, shop.dialect)
+        try:
+            statement, parameters, load = next(steps)
+            while True:
+                sql, values = compiled_once(statement, shop.dialect, shop.compiled, parameters)
+                answer = yield Ready(Command(sql, self.model), values)
+                statement, parameters, load = steps.send(load(answer))
+        except StopIteration:
+            return rows
+
     def made_of(self, rows: Iterable[Sequence[Any]]) -> list[Any]:
         """Instances that belong to no session."""
         found: list[Any] = self.load(rows)
-        remember_result(found)
+        if self.plan.conditions:
+            # A condition that brings in another table repeats rows.
+            found = list({instance_state(row).key: row for row in found}.values())
+        if len(found) > 1:
+            remember_result(found)
         return found
 
     def _made(self, shop: Prepared, shape: Any) -> PreparedStatement | None:

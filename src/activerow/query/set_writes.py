@@ -1,6 +1,6 @@
 """UPDATE and DELETE of the rows that a query selects, and what the session's own rows then show."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal, cast
 
@@ -9,22 +9,27 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import LoaderCriteriaOption
 from sqlalchemy.orm.base import instance_state
 
+from activerow.database.direct import Command
+from activerow.database.execution import Prepared, Ready, Write
 from activerow.errors import ReadOnlyFieldError, UnknownFieldError, UsageError
 from activerow.mapping import (
+    PlainTable,
     SetWrite,
     added_values,
     applied,
     check,
     check_values,
+    entity_of,
     fields_of,
     hiding_of,
     mapper_of,
     primary_key_names,
+    rules_for,
     tables_of,
     version_name,
 )
 from activerow.query.lookups import among, is_expression
-from activerow.query.plan import Plan
+from activerow.query.plan import Plan, compiled_once
 
 KEYS_PER_STATEMENT = 500
 
@@ -98,6 +103,67 @@ def check_delete(model: type, plan: Plan, *, hard: bool) -> None:
         raise UsageError(
             f"the rows of this {model.__name__} query are deleted already: delete(hard=True) removes them for good"
         )
+
+
+class SetCall(Write[int]):
+    """UPDATE or DELETE of the rows of a plan, as data.
+
+    Args:
+        run: Does it by a Session.
+    """
+
+    __slots__ = ("_count", "given", "operation", "plan", "run")
+
+    def __init__(
+        self,
+        operation: Literal["update", "delete"],
+        model: type,
+        plan: Plan,
+        given: Values,
+        session: AsyncSession | None,
+        auto_commit: bool | None,
+        run: Callable[[AsyncSession], Awaitable[int]],
+    ) -> None:
+        super().__init__(model, None, session, auto_commit, refresh=False)
+        self.operation, self.plan, self.given, self.run, self._count = operation, plan, given, run, 0
+
+    def values(self) -> Values:
+        """What is set."""
+        return self.given
+
+    def ready(self, shop: Prepared) -> Ready | None:
+        """The statement, where no mixin, option or session has a say in it."""
+        entity, plan = entity_of(self.model), self.plan
+        plain = PlainTable.of(entity)
+        if entity.against_reading or plain.against or rules_for(self.model) or plan.criteria_options(self.model):
+            return None
+        target = plan.target(self.model, "mysql" if shop.dialect.name == "mariadb" else shop.dialect.name)
+        table: Any = plain.table
+        if self.operation == "delete":
+            statement: Any = delete(table)
+        else:
+            values = {name: _settable(self.model, name, value) for name, value in self.given.items()}
+            for column in plain.moving:
+                if column.on_update is not None and column.name not in values:
+                    values[column.name] = column.on_update()
+            statement = update(table).values({plain.by_name[name].column: value for name, value in values.items()})
+        sql, parameters = compiled_once(statement.where(*target), shop.dialect, shop.compiled)
+        return Ready(Command(sql, self.model, writes=True, returns=False), parameters)
+
+    def written(self, rows: Iterable[Sequence[Any]], count: int, key: object) -> int:  # noqa: ARG002
+        """How many rows there were."""
+        return count
+
+    async def work(self, session: AsyncSession) -> None:
+        """Do it by a Session."""
+        self._count = await self.run(session)
+
+    async def read_back(self, session: AsyncSession) -> None:
+        """There is no row to read."""
+
+    def worked(self) -> int:
+        """How many rows there were."""
+        return self._count
 
 
 async def update_rows(session: AsyncSession, model: type, plan: Plan, values: Values) -> int:

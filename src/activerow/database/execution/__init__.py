@@ -1,13 +1,15 @@
 """Which session or path a call takes.
 
 - `funnel`: every call on a model passes it: it asks the session rule, runs the call, translates its errors.
+- `calls`: calls as data.
+- `direct`: whether a lone call may go by the driver alone.
 - `scope`: which unit of work the current task belongs to.
 - `transactions`: `async with db.transaction()`, the unit for a block, or a savepoint.
 - `retrying`: a transaction begun anew after a deadlock or a failed serialization.
 - `units`: makes units, and says who holds a connection.
 """
 
-from activerow.database.execution.calls import Call, Prepared, Read, Ready, Write
+from activerow.database.execution.calls import Call, Prepared, Read, Ready, Script, Write
 from activerow.database.execution.direct import Direct
 from activerow.database.execution.funnel import Execution, Work
 from activerow.database.execution.retrying import run_again
@@ -25,6 +27,7 @@ __all__ = [
     "Ready",
     "RequestScope",
     "Scopes",
+    "Script",
     "TransactionBlock",
     "UnitFactory",
     "Work",

@@ -1,7 +1,7 @@
 """Calls on models as data: what is wanted, of which model, in which session. The funnel chooses the way."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -55,9 +55,17 @@ class Read(ABC, Generic[T]):
     def ready(self, shop: "Prepared") -> Ready | None:
         """The one statement that reads it; None where a Session is needed."""
 
-    @abstractmethod
     def made_of(self, rows: Iterable[Sequence[Any]]) -> T:
         """What is read, of the rows that the statement of `ready` gave."""
+        raise NotImplementedError
+
+    def script(self, shop: "Prepared") -> "Script[T] | None":  # noqa: ARG002
+        """The statements that read it, where one is not enough; None where a Session is needed."""
+        return None
+
+
+Script = Generator[Ready, Iterable[Sequence[Any]], T]
+"""Statements, one after the other: each is yielded, and its rows are sent in return."""
 
 
 class Write(ABC, Generic[T]):

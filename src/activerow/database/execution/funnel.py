@@ -6,13 +6,14 @@ unit open in the task's scope, or none, which is a unit of the call's own. And t
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any, Protocol, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_object_session
 from sqlalchemy.orm import InstanceState, object_session
 from sqlalchemy.orm.base import instance_state
 
-from activerow.database.execution.calls import Call, Read, Ready, Write
+from activerow.database.execution.calls import Call, Read, Ready, Script, Write
 from activerow.database.execution.direct import Direct, Way
 from activerow.database.execution.scope import Scopes
 from activerow.database.failures import translate
@@ -85,6 +86,10 @@ class Execution:
             if way is not None and ready is not None and ready.command is not None:
                 rows, _, _ = await way.channel.run(ready.command, ready.parameters)
                 return read.made_of(rows)
+            script = read.script(way.prepared) if way is not None and ready is None else None
+            if way is not None and script is not None:
+                with suppress(NotImplementedError):  # a type that a driver alone cannot read: nothing is lost but time
+                    return await _follow(script, way)
         except Exception as error:
             raise self._told(error, read, None) from error
         return await self._alone(read, _by_session(read), immediate=False, to_replica=to_replica)
@@ -363,6 +368,20 @@ class Execution:
             return result
 
         return await self._within(call, session, step)
+
+
+async def _follow(script: Script[T], way: Way) -> T:
+    """Send the statements of a read one after the other."""
+    try:
+        ready = next(script)
+        while True:
+            rows: Any = ()
+            if ready.command is not None:
+                rows, _, _ = await way.channel.run(ready.command, ready.parameters)
+            ready = script.send(rows)
+    except StopIteration as end:
+        found: T = end.value
+        return found
 
 
 def _by_session(read: Read[T]) -> Work[T]:

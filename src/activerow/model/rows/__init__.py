@@ -1,6 +1,7 @@
 """One row.
 
 - `values`: what it is given: names and values checked, attributes set.
+- `writes`: the writes of one row, as data; `plain_writes`: their statements where no Session is needed.
 - `saving`, `deleting`, `rereading`: what is sent for it.
 - `attaching`: into a session, with the rows it leads to.
 - `members`: rows taken out of a to-many relation.

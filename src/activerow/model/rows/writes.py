@@ -9,11 +9,10 @@ from sqlalchemy.orm.base import instance_state
 
 from activerow.database.execution import Prepared, Ready, Write
 from activerow.errors import StaleRecordError
-from activerow.mapping import Entity, check_values, entity_of, set_shown
+from activerow.mapping import Entity, PlainTable, check_values, entity_of, set_shown
 from activerow.model.rows.attaching import attached
 from activerow.model.rows.deleting import delete_row
 from activerow.model.rows.plain_writes import (
-    PlainTable,
     are_plain,
     delete_statement,
     insert_statement,

@@ -2,6 +2,7 @@
 
 - `plan`: the links of a query, and its SELECTs.
 - `selection`: the links, each of which returns a new query.
+- `prepare`: statements made once, with places for values.
 - `joins`: `join()`.
 - `include`: paths of relations, and their loader options.
 """

@@ -1,7 +1,7 @@
 """Statements made once: SQL of a dialect, whose parameters are places for the values of a call."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import Select
 from sqlalchemy.engine import Dialect
@@ -69,7 +69,9 @@ def _place(compiled: Any, name: str, numbers: Mapping[str, int]) -> tuple[int | 
     return None, None, constant if convert is None else convert(constant)
 
 
-def compiled_once(statement: Select[Any], dialect: Dialect, cache: dict[Any, Any]) -> tuple[str, Any]:
+def compiled_once(
+    statement: Select[Any], dialect: Dialect, cache: dict[Any, Any], parameters: Mapping[str, object] | None = None
+) -> tuple[str, Any]:
     """SQL and parameters of any statement; SQLAlchemy's cache knows it again by its structure.
 
     Raises:
@@ -78,7 +80,10 @@ def compiled_once(statement: Select[Any], dialect: Dialect, cache: dict[Any, Any
     internals: Any = statement
     compiled, extracted, given, _ = internals._compile_w_cache(dialect, compiled_cache=cache, column_keys=[])
     plain: SQLCompiler = compiled
-    values = dict(plain.construct_params(given, extracted_parameters=extracted, escape_names=False))
+    if compiled.update_prefetch or compiled.insert_prefetch:
+        raise NotImplementedError("defaults that are made when a statement is executed")
+    named: dict[str, Any] = {**cast("Mapping[str, Any]", given or {}), **(parameters or {})}
+    values = dict(plain.construct_params(named, extracted_parameters=extracted, escape_names=False))
     sql, converters = plain.string, compiled._bind_processors
     order: Sequence[str] | None = plain.positiontup
     if plain.post_compile_params or plain.literal_execute_params:

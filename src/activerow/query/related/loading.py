@@ -65,7 +65,7 @@ class _Batch:
 def remember_result(rows: Sequence[object], paths: tuple[Path, ...] = ()) -> None:
     """Let `rows`, and what was included at the end of `paths`, be loaded together from now on."""
     states = [instance_state(row) for row in rows]
-    _remember(states)
+    remember_states(states)
     if paths:
         _remember_included(states, tree_of(paths))
     for path in paths:
@@ -86,11 +86,12 @@ def _states_at(states: Iterable[State], path: Path) -> Iterable[State]:
 def _remember_included(states: Iterable[State], tree: Tree) -> None:
     for name, branch in tree.items():
         related = list(_related(states, name))
-        _remember(related)
+        remember_states(related)
         _remember_included(related, branch)
 
 
-def _remember(states: Sequence[State]) -> None:
+def remember_states(states: Sequence[State]) -> None:
+    """Let rows be loaded together from now on."""
     if len(states) < 2:
         return
     # The weak references that SQLAlchemy has already: a batch costs no object per row and keeps none alive.
@@ -177,7 +178,7 @@ class _Loading:
         for relation, group in missing.items():
             for start in range(0, len(group), KEYS_PER_STATEMENT):
                 await fetch_related(self.session, relation, group[start : start + KEYS_PER_STATEMENT], self.known)
-            _remember(list(_related(group, name)))
+            remember_states(list(_related(group, name)))
 
 
 async def _load(state: State, tree: Tree, owner: Session | None, session: AsyncSession) -> None:

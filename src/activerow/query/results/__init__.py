@@ -9,7 +9,7 @@
 from activerow.query.results.groups import A, B, Computed, Groups, groups_of
 from activerow.query.results.json_text import json_rows
 from activerow.query.results.pages import Numbered, Step, check_walk
-from activerow.query.results.projection import check_projection, fetch_projected
+from activerow.query.results.projection import check_projection, projected
 from activerow.query.results.schema_tree import Schema, json_objects, shape_of
 from activerow.query.results.stream import Stream
 
@@ -24,9 +24,9 @@ __all__ = [
     "Stream",
     "check_projection",
     "check_walk",
-    "fetch_projected",
     "groups_of",
     "json_objects",
     "json_rows",
+    "projected",
     "shape_of",
 ]

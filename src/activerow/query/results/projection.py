@@ -11,7 +11,6 @@ from typing import Any, cast
 from weakref import WeakKeyDictionary
 
 from sqlalchemy import Select, TextClause, select
-from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import LoaderCriteriaOption, RelationshipProperty
 
 from activerow.errors import UsageError
@@ -20,6 +19,7 @@ from activerow.query.lookups import Column, Hops, bare, joined, related_alias
 from activerow.query.plan import Plan
 from activerow.query.related import KEYS_PER_STATEMENT, statement_to
 from activerow.query.results.schema_tree import Shape, collection_of
+from activerow.query.steps import Step, Steps
 
 Key = tuple[Any, ...]
 
@@ -50,10 +50,10 @@ def check_projection(model: type, plan: Plan, terminal: str) -> None:
         )
 
 
-async def fetch_projected(session: AsyncSession, model: type, plan: Plan, shape: Shape) -> list[Projected]:
+def projected(model: type, plan: Plan, shape: Shape) -> Steps[list[Projected]]:
     """The rows of a query in the given shape, with what they are related to."""
     layout = _layout_of(shape, joins=not plan.options)
-    result = await session.execute(layout.narrowed(model, plan))
+    result = yield Step(layout.narrowed(model, plan))
     part = layout.part
     rows: dict[Any, Projected] = {}
     for row in result:
@@ -63,7 +63,7 @@ async def fetch_projected(session: AsyncSession, model: type, plan: Plan, shape:
     given = cast("tuple[LoaderCriteriaOption, ...]", plan.options)
     options = (*[option for option in given if option.propagate_to_loaders], *criteria_of(model, plan.shown))
     found = list(rows.values())
-    await _follow(session, part, found, options)
+    yield from _follow(part, found, options)
     return found
 
 
@@ -185,21 +185,19 @@ def _fetched(name: str, relation: RelationshipProperty[Any], shape: Shape, *, jo
 # --- related rows ---------------------------------------------------------------------------------------------------
 
 
-async def _follow(
-    session: AsyncSession, part: _Part, rows: Sequence[Projected], options: tuple[LoaderCriteriaOption, ...]
-) -> None:
+def _follow(part: _Part, rows: Sequence[Projected], options: tuple[LoaderCriteriaOption, ...]) -> Steps[None]:
     """Read what is related to `rows`, and to what is joined to them."""
     for fetched in part.fetched if rows else ():
-        related = await _fetch(session, fetched, rows, options)
-        await _follow(session, fetched.part, related, options)
+        related = yield from _fetch(fetched, rows, options)
+        yield from _follow(fetched.part, related, options)
     for name, joined_part in part.joined:
         related = [row.__dict__[name] for row in rows if row.__dict__[name] is not None]
-        await _follow(session, joined_part, related, options)
+        yield from _follow(joined_part, related, options)
 
 
-async def _fetch(
-    session: AsyncSession, fetched: _Fetched, rows: Iterable[Projected], options: tuple[LoaderCriteriaOption, ...]
-) -> list[Projected]:
+def _fetch(
+    fetched: _Fetched, rows: Iterable[Projected], options: tuple[LoaderCriteriaOption, ...]
+) -> Steps[list[Projected]]:
     """Give each row its related ones."""
     owners: dict[Key, list[dict[str, Any]]] = {}
     for row in rows:
@@ -210,7 +208,8 @@ async def _fetch(
     width, part = len(fetched.keys), fetched.part
     for chunk in _chunks([key for key in owners if None not in key]):
         keys = [key[0] for key in chunk] if width == 1 else chunk
-        for row in await session.execute(statement, {"keys": keys}):
+        result = yield Step(statement, {"keys": keys})
+        for row in result:
             related = found.setdefault(tuple(row[:width]), {})
             if part.key(row) not in related:
                 related[part.key(row)] = part.build(row)
