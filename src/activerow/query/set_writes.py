@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import LoaderCriteriaOption
 from sqlalchemy.orm.base import instance_state
 
+from activerow.backends import backend_of
 from activerow.errors import ReadOnlyFieldError, UnknownFieldError, UsageError
 from activerow.mapping import (
     SetWrite,
@@ -120,7 +121,7 @@ async def delete_rows(session: AsyncSession, model: type, plan: Plan, *, hard: b
 
 
 async def _run(session: AsyncSession, plan: Plan, write: SetWrite, statement: Update | Delete) -> None:
-    write.targets = (plan.target(write.model, _dialect(session)),)
+    write.targets = (plan.target(write.model, backend_of(session.get_bind().dialect)),)
     async with applied(session, write):
         for target in write.targets:
             write.count += await _execute(session, write.model, plan, statement.where(*target))
@@ -129,11 +130,6 @@ async def _run(session: AsyncSession, plan: Plan, write: SetWrite, statement: Up
 def _settable(model: type, name: str, value: object) -> Any:
     # SQLAlchemy would compute a plain expression from the values in memory, which may be older than the server's.
     return type_coerce(cast("Any", value), getattr(model, name).type) if is_expression(value) else value
-
-
-def _dialect(session: AsyncSession) -> str:
-    name = session.get_bind().dialect.name
-    return "mysql" if name == "mariadb" else name
 
 
 async def _execute(session: AsyncSession, model: type, plan: Plan, statement: Update | Delete) -> int:
