@@ -36,13 +36,13 @@ class UTCDateTime(TypeDecorator[datetime]):
         return "UTCDateTime()"
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        return dialect.type_descriptor(backend_of(dialect).time.stored)
+        return dialect.type_descriptor(backend_of(dialect).moment)
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         if value is None:
             return None
         moment = in_utc(value)
-        return moment if backend_of(dialect).time.stored.timezone else moment.replace(tzinfo=None)
+        return moment if backend_of(dialect).moment.timezone else moment.replace(tzinfo=None)
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
         if value is None:
@@ -78,5 +78,4 @@ class utcnow(ServerElement[datetime]):  # noqa: N801  # reads like func.now() in
 
     name = "utcnow"
     type = UTCDateTime()
-    inherit_cache = True
-    words = "time.clock"
+    words = "CURRENT_TIMESTAMP"

@@ -3,8 +3,8 @@
 - `backend`: the class, with every difference that the rest of the library asks for.
 - `sqlite`, `postgresql`, `mysql`: its objects; beside each, what its errors mean (`report` is what they are read into).
 - `known`: which there are, and which one a dialect speaks with.
-- `words`, `patterns`: the texts of SQL, and the patterns of LIKE, that an object has.
-- `element`, `text_sql`, `json_sql`: what stands for them in a statement that is not yet for any server.
+- `element`, `text_sql`, `json_sql`: SQL that each writes in words of its own.
+- `values`: patterns of LIKE, and paths into documents.
 - `explain`: how the server would run a statement.
 - `column_types`: types of columns that are others on some servers.
 - `mysql_indexes`: unique among a part of the rows, which MySQL has no word for.
@@ -21,10 +21,12 @@ from activerow.backends.json_sql import (
     JsonKind,
     JsonMember,
     JsonNumber,
+    JsonNumberMember,
     JsonNumeral,
     JsonPath,
     JsonPresent,
     JsonText,
+    JsonTextMember,
 )
 from activerow.backends.known import BACKENDS, backend_at, backend_named, backend_of
 from activerow.backends.mysql_indexes import marker
@@ -42,7 +44,7 @@ from activerow.backends.text_sql import (
     UnicodeILike,
     Utc,
 )
-from activerow.backends.words import is_index
+from activerow.backends.values import is_index
 
 __all__ = [
     "BACKENDS",
@@ -61,10 +63,12 @@ __all__ = [
     "JsonKind",
     "JsonMember",
     "JsonNumber",
+    "JsonNumberMember",
     "JsonNumeral",
     "JsonPath",
     "JsonPresent",
     "JsonText",
+    "JsonTextMember",
     "Like",
     "Pattern",
     "Regex",

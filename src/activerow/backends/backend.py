@@ -4,13 +4,13 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal, Self
 
-from sqlalchemy import URL, Connection, Dialect, Select, String, Table
+from sqlalchemy import URL, Connection, DateTime, Dialect, Select, String, Table
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.types import TypeEngine
+from sqlalchemy.types import NullType, TypeEngine
 
 from activerow.backends.report import Report
-from activerow.backends.words import JsonWords, TextWords, TimeWords
+from activerow.backends.values import json_path, like_pattern
 from activerow.errors import DatabaseError
 
 Prepared = tuple[URL, dict[str, Any]]
@@ -40,6 +40,10 @@ def _as_given(url: URL, _driver: str, _statement_timeout: float | None, _pgbounc
     return url, {}
 
 
+def _same(value: Any) -> Any:
+    return value
+
+
 def _unread(error: BaseException) -> Report:
     return Report(sqlstate=getattr(error, "sqlstate", None))
 
@@ -58,7 +62,8 @@ def delete_all(connection: Connection, tables: Iterable[Table]) -> None:
 class Backend:
     """One kind of server. The defaults are what any server with SQL may be trusted with.
 
-    What SQLAlchemy's dialect knows by itself (RETURNING, sequences, the names of its types) is asked there.
+    Who asks has a dialect (`backend_of`) or a URL (`backend_at`), and names no server. What SQLAlchemy's dialect knows by
+    itself (RETURNING, sequences, the names of types) is asked there.
     """
 
     # -- how it is reached ---------------------------------------------------------------------------------------
@@ -119,9 +124,25 @@ class Backend:
 
     # -- reading -------------------------------------------------------------------------------------------------
 
-    text: TextWords = field(default_factory=TextWords)
-    time: TimeWords = field(default_factory=TimeWords)
-    json: JsonWords = field(default_factory=JsonWords)
+    sql: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Its own words for a `ServerElement`, by the element's name."""
+
+    pattern: Callable[[str, str, str], str] = like_pattern
+    """What is sent for a `Pattern`: of its shape, its case and the value."""
+
+    moment: DateTime = field(default_factory=DateTime)
+    """What a `UTCDateTime` is; without a time zone it holds the wall clock of UTC."""
+
+    json_path_type: TypeEngine[Any] = field(default_factory=String)
+    json_path: Callable[[tuple[str, ...]], Any] = json_path
+    """What is sent for the keys and indexes that lead into a document."""
+
+    json_number_type: TypeEngine[Any] = field(default_factory=NullType)
+    json_number: Callable[[Any], Any] = _same
+    """What is sent for a number to compare with one in a document."""
+
+    numbers_by_cursor: bool = False
+    """SQLAlchemy reads a number by what the cursor says of its column; plain rows of a driver come without."""
 
     nulls_largest: bool = False
     """NULL sorts as the largest value of all; else as the smallest."""
@@ -136,8 +157,7 @@ class Backend:
     """A column holds values of any type, and what it compares is what was stored."""
 
     enums: Literal["text", "typed", "numbered"] = "text"
-    """What sorts values of its own ENUM as it does itself: their text, themselves, or their numbers, while letters are
-    what it compares."""
+    """What compares with a column of its own ENUM as the column sorts: the text, the typed value, or its number."""
 
     explain: Callable[[Dialect, bool], str] = _explain
     """The words before a statement that is to be explained: of the dialect, and whether it is run and measured."""
@@ -165,7 +185,7 @@ class Backend:
     upserts_by_every_key: bool = False
     """That clause names no key: a row that is there by any unique key is met."""
 
-    reads_own_table: bool = True
+    reads_own_table: bool = False
     """An UPDATE or DELETE may have its own table in a subquery."""
 
     copies: bool = False

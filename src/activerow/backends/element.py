@@ -1,7 +1,6 @@
-"""SQL that every server writes in words of its own."""
+"""SQL that servers write in different words."""
 
 import re
-from operator import attrgetter
 from typing import Any, ClassVar, Final, TypeVar
 
 from sqlalchemy.exc import UnsupportedCompilationError
@@ -17,22 +16,24 @@ _CLAUSE: Final = re.compile(r"\{(\d)\}")
 
 
 class ServerElement(FunctionElement[T]):
-    """Clauses, put into the words that the server's `Backend` has for the element."""
+    """What `Backend.sql` has words for, by the name of the class or of one it inherits from."""
 
     inherit_cache = True
 
-    words: ClassVar[str]
-    """Where they stand: `text.like`."""
+    words: ClassVar[str | None] = None
+    """Those of all other servers, `{0}`, `{1}` ... being the clauses."""
 
-    def place(self) -> str:
-        """The same, where it depends on the clauses."""
-        return self.words
+    def __init_subclass__(cls) -> None:
+        """Say that the class has no more to be told apart by than its clauses."""
+        cls.inherit_cache = True
+        super().__init_subclass__()
 
 
 @compiles(ServerElement)
 def written(element: ServerElement[Any], compiler: SQLCompiler, **options: Any) -> str:
     """The SQL of the element in the server's words."""
-    words = attrgetter(element.place())(backend_of(compiler.dialect))
+    sql = backend_of(compiler.dialect).sql
+    words = next((sql[kind.__name__] for kind in type(element).__mro__ if kind.__name__ in sql), element.words)
     if words is None:
         raise UnsupportedCompilationError(compiler, type(element))
     clauses = tuple(element.clauses)

@@ -11,8 +11,6 @@ from sqlalchemy.dialects import mysql
 
 from activerow.backends.backend import Backend, Begin, Prepared, delete_all
 from activerow.backends.mysql_errors import FAILURES, report
-from activerow.backends.patterns import ESCAPE
-from activerow.backends.words import JsonWords, TextWords, TimeWords
 
 
 def _prepare(url: URL, _driver: str, statement_timeout: float | None, _pgbouncer: bool) -> Prepared:
@@ -29,36 +27,26 @@ def _prepare(url: URL, _driver: str, statement_timeout: float | None, _pgbouncer
 
 # --- words ----------------------------------------------------------------------------------------------------------
 
-_LOWER_LIKE: Final = f"(lower({{0}}) LIKE (lower({{1}}) COLLATE utf8mb4_bin) ESCAPE '{ESCAPE}')"
-
-_TEXT: Final = TextWords(
-    like=f"({{0}} LIKE ({{1}} COLLATE utf8mb4_bin) ESCAPE '{ESCAPE}')",
-    ilike=_LOWER_LIKE,
-    iexact=_LOWER_LIKE,
-    unicode_ilike=_LOWER_LIKE,
-    unicode_iexact=_LOWER_LIKE,
-    regex="({0} REGEXP ({1} COLLATE utf8mb4_bin))",
-)
-
 _THERE: Final = "JSON_EXTRACT({0}, {1})"
 _NUMBER: Final = (
     f"(CASE WHEN JSON_TYPE({_THERE}) IN ('INTEGER', 'UNSIGNED INTEGER', 'DOUBLE', 'DECIMAL')"
     f" THEN CAST(JSON_UNQUOTE({_THERE}) AS "
 )
-_MEMBER: Final = f"(CASE WHEN JSON_TYPE({_THERE}) = 'ARRAY' THEN JSON_CONTAINS({_THERE}, {{2}}) END)"
 
-_JSON: Final = JsonWords(
-    kind=f"NULLIF(JSON_TYPE({_THERE}), 'NULL')",
-    is_list=f"(JSON_TYPE({_THERE}) = 'ARRAY')",
-    present=f"({_THERE} IS NOT NULL)",
-    text=f"(CASE WHEN JSON_TYPE({_THERE}) = 'STRING' THEN JSON_UNQUOTE({_THERE}) END COLLATE utf8mb4_bin)",
-    number=f"{_NUMBER}DECIMAL(65, 20)) END)",
-    double=f"{_NUMBER}DOUBLE) END)",
-    boolean=f"(CASE WHEN JSON_TYPE({_THERE}) = 'BOOLEAN' THEN JSON_UNQUOTE({_THERE}) = 'true' END)",
-    member=_MEMBER,
-    text_member=_MEMBER,
-    number_member=_MEMBER,
-)
+_SQL: Final = {
+    "Like": "({0} LIKE ({1} COLLATE utf8mb4_bin) ESCAPE '/')",
+    "ILike": "(lower({0}) LIKE (lower({1}) COLLATE utf8mb4_bin) ESCAPE '/')",
+    "Regex": "({0} REGEXP ({1} COLLATE utf8mb4_bin))",
+    "utcnow": "(UTC_TIMESTAMP(6))",
+    "JsonKind": f"NULLIF(JSON_TYPE({_THERE}), 'NULL')",
+    "JsonIsList": f"(JSON_TYPE({_THERE}) = 'ARRAY')",
+    "JsonPresent": f"({_THERE} IS NOT NULL)",
+    "JsonText": f"(CASE WHEN JSON_TYPE({_THERE}) = 'STRING' THEN JSON_UNQUOTE({_THERE}) END COLLATE utf8mb4_bin)",
+    "JsonNumber": f"{_NUMBER}DECIMAL(65, 20)) END)",
+    "JsonFloat": f"{_NUMBER}DOUBLE) END)",
+    "JsonBoolean": f"(CASE WHEN JSON_TYPE({_THERE}) = 'BOOLEAN' THEN JSON_UNQUOTE({_THERE}) = 'true' END)",
+    "JsonMember": f"(CASE WHEN JSON_TYPE({_THERE}) = 'ARRAY' THEN JSON_CONTAINS({_THERE}, {{2}}) END)",
+}
 
 
 def _explain(dialect: Dialect, analyze: bool) -> str:
@@ -91,9 +79,8 @@ MYSQL: Final = Backend(
     one_state=Begin(statement="SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"),
     hides_newest=True,
     busy_cursor=True,
-    text=_TEXT,
-    time=TimeWords(clock="(UTC_TIMESTAMP(6))", stored=mysql.DATETIME(fsp=6)),
-    json=_JSON,
+    sql=_SQL,
+    moment=mysql.DATETIME(fsp=6),
     enums="numbered",
     explain=_explain,
     string=String(255),
@@ -101,7 +88,6 @@ MYSQL: Final = Backend(
     nan=False,
     insert=mysql.insert,
     upserts_by_every_key=True,
-    reads_own_table=False,
     largest_packet="SELECT @@max_allowed_packet",
     empty=_empty,
 )

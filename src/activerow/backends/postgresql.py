@@ -8,9 +8,8 @@ from sqlalchemy import ARRAY, URL, Connection, DateTime, Dialect, Numeric, Table
 from sqlalchemy.dialects import postgresql
 
 from activerow.backends.backend import Backend, Begin, Prepared
-from activerow.backends.patterns import ESCAPE, like_pattern
 from activerow.backends.postgresql_errors import FAILURES, report
-from activerow.backends.words import JsonWords, TextWords, TimeWords
+from activerow.backends.values import like_pattern
 
 
 def _prepare(url: URL, driver: str, statement_timeout: float | None, pgbouncer: bool) -> Prepared:
@@ -38,54 +37,33 @@ def _pattern(shape: str, case: str, value: str) -> str:
     return value if shape == "exact" else like_pattern(shape, case, value)
 
 
-_ILIKE: Final = f"({{0}} ILIKE {{1}} ESCAPE '{ESCAPE}')"
-# Not ILIKE: an index on lower(column) is what such a column has.
-_LOWER: Final = "(lower({0}) = lower({1}))"
-
-_TEXT: Final = TextWords(
-    ilike=_ILIKE,
-    iexact=_LOWER,
-    unicode_ilike=_ILIKE,
-    unicode_iexact=_LOWER,
-    regex="({0} ~ {1})",
-    code_points='({0} COLLATE "C")',
-    pattern=_pattern,
-)
-
-_TIME: Final = TimeWords(
-    # CURRENT_TIMESTAMP stands still for a whole transaction, and clock_timestamp() as the default of a new column makes
-    # the server rewrite the table.
-    clock="statement_timestamp()",
-    stored=DateTime(timezone=True),
-    # EXTRACT from a timestamptz counts in the time zone of the session, which is not ours to know.
-    utc="({0} AT TIME ZONE 'UTC')",
-)
-
-
-def _numeral(value: Any) -> Decimal:
+def _json_number(value: Any) -> Decimal:
     return Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
 
 
 _HERE: Final = "(CAST({0} AS JSONB) #> CAST({1} AS TEXT[]))"
-_NUMBER: Final = f"(CASE WHEN jsonb_typeof({_HERE}) = 'number' THEN CAST({_HERE} AS NUMERIC) END)"
-_MEMBER: Final = f"(CASE WHEN jsonb_typeof({_HERE}) = 'array' THEN {_HERE} @> CAST({{2}} AS JSONB) END)"
+_LOWER: Final = "(lower({0}) = lower({1}))"
 
-_JSON: Final = JsonWords(
-    kind=f"NULLIF(jsonb_typeof({_HERE}), 'null')",
-    is_list=f"(jsonb_typeof({_HERE}) = 'array')",
-    present=f"({_HERE} IS NOT NULL)",
-    text=f"(CASE WHEN jsonb_typeof({_HERE}) = 'string' THEN {_HERE} #>> '{{}}' END)",
-    number=_NUMBER,
-    double=_NUMBER,
-    boolean=f"(CASE WHEN jsonb_typeof({_HERE}) = 'boolean' THEN CAST({_HERE} AS BOOLEAN) END)",
-    member=_MEMBER,
-    text_member=_MEMBER,
-    number_member=_MEMBER,
-    path_type=ARRAY(Text()),
-    path=list,
-    numeral_type=Numeric(),
-    numeral=_numeral,
-)
+_SQL: Final = {
+    "ILike": "({0} ILIKE {1} ESCAPE '/')",
+    # Not ILIKE: an index on lower(column) is what such a column has.
+    "IExact": _LOWER,
+    "UnicodeIExact": _LOWER,
+    "Regex": "({0} ~ {1})",
+    "CodePoints": '({0} COLLATE "C")',
+    # EXTRACT from a timestamptz counts in the time zone of the session, which is not ours to know.
+    "Utc": "({0} AT TIME ZONE 'UTC')",
+    # CURRENT_TIMESTAMP stands still for a whole transaction, and clock_timestamp() as the default of a new column makes
+    # the server rewrite the table.
+    "utcnow": "statement_timestamp()",
+    "JsonKind": f"NULLIF(jsonb_typeof({_HERE}), 'null')",
+    "JsonIsList": f"(jsonb_typeof({_HERE}) = 'array')",
+    "JsonPresent": f"({_HERE} IS NOT NULL)",
+    "JsonText": f"(CASE WHEN jsonb_typeof({_HERE}) = 'string' THEN {_HERE} #>> '{{}}' END)",
+    "JsonNumber": f"(CASE WHEN jsonb_typeof({_HERE}) = 'number' THEN CAST({_HERE} AS NUMERIC) END)",
+    "JsonBoolean": f"(CASE WHEN jsonb_typeof({_HERE}) = 'boolean' THEN CAST({_HERE} AS BOOLEAN) END)",
+    "JsonMember": f"(CASE WHEN jsonb_typeof({_HERE}) = 'array' THEN {_HERE} @> CAST({{2}} AS JSONB) END)",
+}
 
 
 def _explain(_dialect: Dialect, analyze: bool) -> str:
@@ -119,15 +97,21 @@ POSTGRESQL: Final = Backend(
     failures=FAILURES,
     read_only=Begin(options={"postgresql_readonly": True}),
     one_state=Begin(options={"isolation_level": "REPEATABLE READ"}),
-    text=_TEXT,
-    time=_TIME,
-    json=_JSON,
+    sql=_SQL,
+    pattern=_pattern,
+    moment=DateTime(timezone=True),
+    json_path_type=ARRAY(Text()),
+    json_path=list,
+    json_number_type=Numeric(),
+    json_number=_json_number,
+    numbers_by_cursor=True,
     nulls_largest=True,
     nulls_first=True,
     row_values=True,
     enums="typed",
     explain=_explain,
     insert=postgresql.insert,
+    reads_own_table=True,
     copies=True,
     most_parameters={"asyncpg": 32_767, "psycopg": 65_535},
     empty=_empty,

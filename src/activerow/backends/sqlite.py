@@ -8,9 +8,8 @@ from typing import Any, Final
 from sqlalchemy import Connection, Dialect, Integer, Table, text
 
 from activerow.backends.backend import Backend, delete_all
-from activerow.backends.patterns import ANY, ONE, Parts, parts_of
 from activerow.backends.sqlite_errors import FAILURES, report
-from activerow.backends.words import JsonWords, TextWords, TimeWords
+from activerow.backends.values import ANY, ONE, Parts, parts_of
 
 # --- words ----------------------------------------------------------------------------------------------------------
 
@@ -31,52 +30,37 @@ def _as_regex(parts: Parts) -> str:
     return r"(?is)\A" + "".join(wildcards[text] if wild else re.escape(text) for wild, text in parts) + r"\Z"
 
 
-# SQLite's own lower() knows ASCII letters only, which is enough where the value has no others. REGEXP is a function
-# that every connection gets: Python's `re`, which knows Unicode. LIKE ends at a NUL character and ignores case.
-_LOWER_GLOB: Final = "(lower({0}) GLOB {1})"
-_REGEXP: Final = "({0} REGEXP {1})"
-
-_TEXT: Final = TextWords(
-    like="({0} GLOB {1})",
-    ilike=_LOWER_GLOB,
-    iexact=_LOWER_GLOB,
-    unicode_ilike=_REGEXP,
-    unicode_iexact=_REGEXP,
-    pattern=_pattern,
-)
-
-_TIME: Final = TimeWords(
-    # To the millisecond, with six digits as bound values have them: the column compares as text.
-    clock="(strftime('%Y-%m-%d %H:%M:%f', 'now') || '000')",
-    date="date({0})",
-)
-
 _INT64: Final = range(-(1 << 63), 1 << 63)
 
 
-def _numeral(value: Any) -> Any:
+def _json_number(value: Any) -> Any:
     return value if isinstance(value, int) and value in _INT64 else float(value)
 
 
-_NUMBER: Final = "(CASE WHEN json_type({0}, {1}) IN ('integer', 'real') THEN json_extract({0}, {1}) END)"
 _MEMBER: Final = (
     "(CASE WHEN json_type({0}, {1}) = 'array' THEN EXISTS"
-    " (SELECT 1 FROM json_each({0}, {1}) AS member WHERE member.type "
+    " (SELECT 1 FROM json_each({0}, {1}) AS member WHERE member.type"
 )
 
-_JSON: Final = JsonWords(
-    kind="NULLIF(json_type({0}, {1}), 'null')",
-    is_list="(json_type({0}, {1}) = 'array')",
-    present="(json_type({0}, {1}) IS NOT NULL)",
-    text="(CASE WHEN json_type({0}, {1}) = 'text' THEN json_extract({0}, {1}) END)",
-    number=_NUMBER,
-    double=_NUMBER,
-    boolean="(CASE json_type({0}, {1}) WHEN 'true' THEN 1 WHEN 'false' THEN 0 END)",
-    member=f"{_MEMBER} = {{2}}) END)",
-    text_member=f"{_MEMBER} = 'text' AND member.value = {{3}}) END)",
-    number_member=f"{_MEMBER} IN ('integer', 'real') AND member.value = {{3}}) END)",
-    numeral=_numeral,
-)
+_SQL: Final = {
+    # LIKE ignores case and ends at a NUL character. lower() knows ASCII letters only, which is enough where the value
+    # has no others. REGEXP is a function that every connection gets: Python's `re`, which knows Unicode.
+    "Like": "({0} GLOB {1})",
+    "ILike": "(lower({0}) GLOB {1})",
+    "UnicodeILike": "({0} REGEXP {1})",
+    "DateOf": "date({0})",
+    # To the millisecond, with six digits as bound values have them: the column compares as text.
+    "utcnow": "(strftime('%Y-%m-%d %H:%M:%f', 'now') || '000')",
+    "JsonKind": "NULLIF(json_type({0}, {1}), 'null')",
+    "JsonIsList": "(json_type({0}, {1}) = 'array')",
+    "JsonPresent": "(json_type({0}, {1}) IS NOT NULL)",
+    "JsonText": "(CASE WHEN json_type({0}, {1}) = 'text' THEN json_extract({0}, {1}) END)",
+    "JsonNumber": "(CASE WHEN json_type({0}, {1}) IN ('integer', 'real') THEN json_extract({0}, {1}) END)",
+    "JsonBoolean": "(CASE json_type({0}, {1}) WHEN 'true' THEN 1 WHEN 'false' THEN 0 END)",
+    "JsonMember": f"{_MEMBER} = {{2}}) END)",
+    "JsonTextMember": f"{_MEMBER} = 'text' AND member.value = {{3}}) END)",
+    "JsonNumberMember": f"{_MEMBER} IN ('integer', 'real') AND member.value = {{3}}) END)",
+}
 
 
 def _explain(_dialect: Dialect, _analyze: bool) -> str:
@@ -110,9 +94,9 @@ SQLITE: Final = Backend(
     failures=FAILURES,
     one_writer=True,
     covered=frozenset({"SERIALIZABLE", "REPEATABLE READ", "READ COMMITTED"}),
-    text=_TEXT,
-    time=_TIME,
-    json=_JSON,
+    sql=_SQL,
+    pattern=_pattern,
+    json_number=_json_number,
     nulls_first=True,
     row_values=True,
     untyped=True,
@@ -120,6 +104,7 @@ SQLITE: Final = Backend(
     measures=False,
     big_key=Integer(),  # only INTEGER PRIMARY KEY is generated
     nan=False,  # it becomes NULL
+    reads_own_table=True,
     executemany=True,
     most_parameters={"aiosqlite": 32_766},
     empty=_empty,

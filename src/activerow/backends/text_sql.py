@@ -37,13 +37,12 @@ class Pattern(TypeDecorator[str]):
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
         """Render the pattern for `dialect`."""
-        return None if value is None else backend_of(dialect).text.pattern(self.shape, self.case, value)
+        return None if value is None else backend_of(dialect).pattern(self.shape, self.case, value)
 
 
 class TextMatch(ServerElement[bool]):
     """Two clauses: a column, and a value whose type is a `Pattern`."""
 
-    inherit_cache = True
     type = Boolean()
 
     def self_group(self, against: OperatorType | None = None) -> "TextMatch":  # noqa: ARG002
@@ -54,67 +53,52 @@ class TextMatch(ServerElement[bool]):
 class Like(TextMatch):
     """The column matches the pattern, letter case included."""
 
-    inherit_cache = True
-    words = "text.like"
+    words = "({0} LIKE {1} ESCAPE '/')"
 
 
 class ILike(TextMatch):
     """The column matches the pattern of ASCII letters, whatever the case."""
 
-    inherit_cache = True
-    words = "text.ilike"
+    words = "(lower({0}) LIKE lower({1}) ESCAPE '/')"
 
 
-class UnicodeILike(TextMatch):
+class UnicodeILike(ILike):
     """The column matches the pattern of any letters, whatever the case."""
 
-    inherit_cache = True
-    words = "text.unicode_ilike"
 
-
-class IExact(TextMatch):
+class IExact(ILike):
     """The column equals the value of ASCII letters, whatever the case."""
 
-    inherit_cache = True
-    words = "text.iexact"
 
-
-class UnicodeIExact(TextMatch):
+class UnicodeIExact(UnicodeILike):
     """The column equals the value of any letters, whatever the case."""
-
-    inherit_cache = True
-    words = "text.unicode_iexact"
 
 
 class Regex(TextMatch):
     """The column contains a match of the regular expression, in the server's own dialect, letter case included."""
 
-    inherit_cache = True
-    words = "text.regex"
+    words = "({0} REGEXP {1})"
 
 
 class CodePoints(ServerElement[str]):
     """Text that sorts by its characters' numbers, as SQLite and a binary collation do."""
 
-    inherit_cache = True
     type = String()
-    words = "text.code_points"
+    words = "{0}"
 
 
 class DateOf(ServerElement[date]):
     """The date of a point in time."""
 
-    inherit_cache = True
     type = Date()
-    words = "time.date"
+    words = "CAST({0} AS DATE)"
 
 
 class Utc(ServerElement[Any]):
     """A point in time as its UTC wall clock; columns without a time zone are taken as they are."""
 
-    inherit_cache = True
     type = DateTime()
-    words = "time.utc"
+    words = "{0}"
 
 
 @compiles(Utc)

@@ -1,9 +1,9 @@
-"""Patterns of LIKE, made from what the program looks for."""
+"""Values as servers want them: patterns of LIKE, and paths into JSON documents."""
 
+import json
 import re
 from typing import Final
 
-ESCAPE: Final = "/"
 ANY: Final = "%"
 ONE: Final = "_"
 
@@ -25,4 +25,15 @@ def parts_of(shape: str, value: str) -> Parts:
 def like_pattern(shape: str, _case: str, value: str) -> str:
     """The pattern for `LIKE ... ESCAPE '/'`."""
     parts = parts_of(shape, value)
-    return "".join(text if wild else re.sub(r"([%_/])", rf"{ESCAPE}\1", text) for wild, text in parts)
+    return "".join(text if wild else re.sub(r"([%_/])", r"/\1", text) for wild, text in parts)
+
+
+def json_path(keys: tuple[str, ...]) -> str:
+    """`$."tags"[0]`."""
+    # SQLite before 3.45 and MariaDB find a key by the letters it is stored in: those of SQLAlchemy's JSON are ASCII.
+    return "$" + "".join(f"[{key}]" if is_index(key) else f".{json.dumps(key)}" for key in keys)
+
+
+def is_index(key: str) -> bool:
+    """A key of digits means a place in a list."""
+    return key.isascii() and key.isdigit()
