@@ -62,8 +62,8 @@ def delete_all(connection: Connection, tables: Iterable[Table]) -> None:
 class Backend:
     """One kind of server. The defaults are what any server with SQL may be trusted with.
 
-    Who asks has a dialect (`backend_of`) or a URL (`backend_at`), and names no server. What SQLAlchemy's dialect knows by
-    itself (RETURNING, sequences, the names of types) is asked there.
+    Who asks has a dialect (`backend_of`) or a URL (`backend_at`), and names no server. What SQLAlchemy's dialect knows
+    by itself (RETURNING, sequences, the names of types) is asked there.
     """
 
     # -- how it is reached ---------------------------------------------------------------------------------------
