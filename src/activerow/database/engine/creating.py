@@ -10,7 +10,7 @@ from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from activerow.backends import BACKENDS, backend_at
+from activerow.backends import BACKENDS, backend_at, backend_named
 from activerow.database.engine import sqlite_connection, sqlite_setup
 from activerow.errors import UsageError
 
@@ -46,8 +46,8 @@ def async_url(url: str | URL) -> URL:
     except ArgumentError as error:
         raise UsageError("the database URL cannot be read; write e.g. sqlite+aiosqlite:///app.db") from error
     name, _, driver = parsed.drivername.partition("+")
-    backend = next((each for each in BACKENDS if name in each.dialects + each.aliases), None)
-    if backend is None:
+    backend = backend_named(name)
+    if not backend.drivers:
         known = sorted(dialect for each in BACKENDS for dialect in each.dialects)
         raise UsageError(f"{name!r} is not supported; use one of {', '.join(known)}")
     name = backend.dialects[0] if name in backend.aliases else name
