@@ -6,21 +6,15 @@ invisible column beside it, 1 for the rows that count and NULL for all others, w
 too.
 """
 
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from sqlalchemy import Column, Index, Table, event, text
-from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.schema import CreateIndex, DropIndex
-from sqlalchemy.sql.compiler import DDLCompiler
 from sqlalchemy.sql.elements import conv
+
+from activerow.backends import marker
 
 VISIBLE: Final = "activerow_visible"
 """In the `info` of an index: it covers the rows that reads do not pass over."""
-
-_SUFFIX: Final = "_where"
-_LONGEST_NAME: Final = 64
-
-Index.argument_for("mysql", "where", None)
 
 
 def unique_where(
@@ -48,7 +42,7 @@ def _give_name(index: Index, table: Table[Any]) -> None:
 def include_object(thing: Any, name: str | None, kind: str, reflected: bool, compare_to: Any) -> bool:
     """Alembic's `include_object`: what MySQL and MariaDB have beside such an index is no difference to the models."""
     if kind == "column" and reflected:
-        return not (thing.computed is not None and any(_marker(index) == name for index in thing.table.indexes))
+        return not (thing.computed is not None and any(marker(index) == name for index in thing.table.indexes))
     if (
         kind == "index"
         and not reflected
@@ -56,41 +50,5 @@ def include_object(thing: Any, name: str | None, kind: str, reflected: bool, com
         and thing.dialect_kwargs.get("mysql_where") is not None
     ):
         names = [column.name for column in thing.columns]
-        return [column.name for column in compare_to.columns] != [*names, _marker(thing)]
+        return [column.name for column in compare_to.columns] != [*names, marker(thing)]
     return True
-
-
-# --- MySQL and MariaDB ----------------------------------------------------------------------------------------------
-
-
-def _marker(index: Index) -> str:
-    return f"{str(index.name)[: _LONGEST_NAME - len(_SUFFIX)]}{_SUFFIX}"
-
-
-@compiles(CreateIndex, "mysql", "mariadb")
-def _create(create: CreateIndex, compiler: DDLCompiler, **options: Any) -> str:
-    index = create.element
-    where = index.dialect_kwargs.get("mysql_where")
-    if where is None or index.table is None:
-        return cast("str", cast("Any", compiler).visit_create_index(create, **options))
-    quote = compiler.preparer.quote
-    condition = compiler.sql_compiler.process(where, include_table=False, literal_binds=True)
-    marker = quote(_marker(index))
-    columns = ", ".join([*[quote(column.name) for column in index.columns], marker])
-    return (
-        f"ALTER TABLE {compiler.preparer.format_table(index.table)}"
-        f" ADD COLUMN {marker} TINYINT GENERATED ALWAYS AS (CASE WHEN {condition} THEN 1 END) VIRTUAL INVISIBLE,"
-        f" ADD {'UNIQUE ' if index.unique else ''}INDEX {compiler.preparer.format_index(index)} ({columns})"
-    )
-
-
-@compiles(DropIndex, "mysql", "mariadb")
-def _drop(drop: DropIndex, compiler: DDLCompiler, **options: Any) -> str:
-    index = drop.element
-    if index.dialect_kwargs.get("mysql_where") is None or index.table is None:
-        return cast("str", cast("Any", compiler).visit_drop_index(drop, **options))
-    quote = compiler.preparer.quote
-    return (
-        f"ALTER TABLE {compiler.preparer.format_table(index.table)}"
-        f" DROP INDEX {compiler.preparer.format_index(index)}, DROP COLUMN {quote(_marker(index))}"
-    )

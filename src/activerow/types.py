@@ -1,20 +1,15 @@
 """Column types that mean the same on every backend."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy import DateTime, Interval
-from sqlalchemy.dialects import mysql
 from sqlalchemy.engine import Dialect
-from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.sql.compiler import SQLCompiler
-from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.sql.operators import OperatorType
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
+from activerow.backends import ServerElement, backend_of
 from activerow.errors import InvalidDataError
-
-_MYSQL = frozenset({"mysql", "mariadb"})
 
 
 def utc_now() -> datetime:
@@ -41,15 +36,13 @@ class UTCDateTime(TypeDecorator[datetime]):
         return "UTCDateTime()"
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        if dialect.name in _MYSQL:
-            return dialect.type_descriptor(mysql.DATETIME(fsp=6))
-        return dialect.type_descriptor(DateTime(timezone=dialect.name == "postgresql"))
+        return dialect.type_descriptor(backend_of(dialect).moment)
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         if value is None:
             return None
         moment = in_utc(value)
-        return moment if dialect.name == "postgresql" else moment.replace(tzinfo=None)
+        return moment if backend_of(dialect).moment.timezone else moment.replace(tzinfo=None)
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
         if value is None:
@@ -77,7 +70,7 @@ def in_utc(value: object) -> datetime:
         raise InvalidDataError(reason="a datetime that is in the years 1 to 9999 in UTC too is needed") from error
 
 
-class utcnow(FunctionElement[datetime]):  # noqa: N801  # reads like func.now() in a statement
+class utcnow(ServerElement[datetime]):  # noqa: N801  # reads like func.now() in a statement
     """The server's clock in UTC, for `server_default=`, `onupdate=` and conditions.
 
     The moment of the statement, to the microsecond (on SQLite to the millisecond).
@@ -85,20 +78,4 @@ class utcnow(FunctionElement[datetime]):  # noqa: N801  # reads like func.now() 
 
     name = "utcnow"
     type = UTCDateTime()
-    inherit_cache = True
-
-
-_SERVER_CLOCKS: Final = {
-    # CURRENT_TIMESTAMP stands still for a whole transaction, and clock_timestamp() as the default of a new column
-    # makes the server rewrite the table.
-    "postgresql": "statement_timestamp()",
-    "mysql": "(UTC_TIMESTAMP(6))",
-    "mariadb": "(UTC_TIMESTAMP(6))",
-    # Six digits, as bound values have them: the column compares as text.
-    "sqlite": "(strftime('%Y-%m-%d %H:%M:%f', 'now') || '000')",
-}
-
-
-@compiles(utcnow)
-def _server_clock(_element: utcnow, compiler: SQLCompiler, **_options: Any) -> str:
-    return _SERVER_CLOCKS.get(compiler.dialect.name, "CURRENT_TIMESTAMP")
+    words = "CURRENT_TIMESTAMP"

@@ -18,17 +18,19 @@ from sqlalchemy.sql import Executable
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import ClauseElement
 
+from activerow.backends.backend import Backend
+from activerow.backends.known import backend_of
 from activerow.errors import UsageError
 
 
-def check_explanation(dialect: str, *, analyze: bool) -> None:
+def check_explanation(backend: Backend, *, analyze: bool) -> None:
     """Accept what the server can do.
 
     Raises:
         UsageError: It cannot measure a statement.
     """
-    if analyze and dialect == "sqlite":
-        raise UsageError("explain(analyze=True): SQLite only plans; leave out analyze, or ask another server")
+    if analyze and not backend.measures:
+        raise UsageError(f"explain(analyze=True): {backend.title} only plans; leave out analyze, or ask another server")
 
 
 async def explained(session: AsyncSession, statement: Select[Any], *, analyze: bool) -> str:
@@ -60,14 +62,5 @@ def _explain(element: _Explain, compiler: SQLCompiler, **options: Any) -> str:
     statement = compiler.process(element.statement, **options)
     # The columns of the statement are not those of its plan: a value must not be read as one of them.
     cast("Any", compiler)._result_columns = []
-    return f"{_word(compiler.dialect, analyze=element.analyze)} {statement}"
-
-
-def _word(dialect: Any, *, analyze: bool) -> str:
-    if dialect.name == "sqlite":
-        return "EXPLAIN QUERY PLAN"
-    if dialect.name == "postgresql":
-        return "EXPLAIN (ANALYZE, BUFFERS)" if analyze else "EXPLAIN"
-    if getattr(dialect, "is_mariadb", False):
-        return "ANALYZE FORMAT=JSON" if analyze else "EXPLAIN FORMAT=JSON"
-    return "EXPLAIN ANALYZE" if analyze else "EXPLAIN FORMAT=TREE"
+    words = backend_of(compiler.dialect).explain(compiler.dialect, element.analyze)
+    return f"{words} {statement}"

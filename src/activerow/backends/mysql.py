@@ -1,138 +1,93 @@
-"""The errors of MySQL and MariaDB, by number, from asyncmy and aiomysql."""
+"""MySQL and MariaDB, through asyncmy and aiomysql.
 
-import re
-from typing import Any, Final
+Which of the two a server is, SQLAlchemy's dialect knows once it is connected (`is_mariadb`).
+"""
 
-from activerow.backends.report import Report
-from activerow.errors import (
-    CheckViolationError,
-    CommitUnknownError,
-    DatabaseError,
-    DeadlockError,
-    ForeignKeyViolationError,
-    InvalidDataError,
-    LockTimeoutError,
-    NotNullViolationError,
-    SaveError,
-    SerializationError,
-    StatementTimeoutError,
-    TransientError,
-    UnavailableError,
-    UniqueViolationError,
+from collections.abc import Iterable
+from typing import Final
+
+from sqlalchemy import URL, Connection, Dialect, String, Table, text
+from sqlalchemy.dialects import mysql
+
+from activerow.backends.backend import Backend, Begin, Prepared, delete_all
+from activerow.backends.mysql_errors import FAILURES, report
+
+
+def _prepare(url: URL, _driver: str, statement_timeout: float | None, _pgbouncer: bool) -> Prepared:
+    # In UTC, CURRENT_TIMESTAMP means the same whatever the server's zone. Each comment is read by one kind of server.
+    command = "SET time_zone = '+00:00'"
+    if statement_timeout is not None:
+        milliseconds = int(statement_timeout * 1000)
+        command += (
+            f" /*M!, max_statement_time = {statement_timeout:g} */ /*!50708 , max_execution_time = {milliseconds} */"
+        )
+    url = url if "charset" in url.query else url.update_query_dict({"charset": "utf8mb4"})
+    return url, {"init_command": command}
+
+
+# --- words ----------------------------------------------------------------------------------------------------------
+
+_THERE: Final = "JSON_EXTRACT({0}, {1})"
+_NUMBER: Final = (
+    f"(CASE WHEN JSON_TYPE({_THERE}) IN ('INTEGER', 'UNSIGNED INTEGER', 'DOUBLE', 'DECIMAL')"
+    f" THEN CAST(JSON_UNQUOTE({_THERE}) AS "
 )
 
-_TOO_LONG: Final = (InvalidDataError, "too long")
-_WRONG: Final = (InvalidDataError, "wrong type")
-_RANGE: Final = (InvalidDataError, "out of range")
-_LOST: Final = (UnavailableError, "the connection is lost")
-_REFUSED: Final = (UnavailableError, "the server refused user or password")
-_READ_ONLY: Final = (UnavailableError, "the server or the transaction is read-only")
-_LOCKED: Final = (LockTimeoutError, "another transaction holds a lock")
-_DEADLOCK: Final = (DeadlockError, "two transactions waited for each other")
-_CANCELLED: Final = (StatementTimeoutError, "the server cancelled the statement")
-_CROWDED: Final = (UnavailableError, "too many connections")
-
-_KINDS: Final[dict[int, tuple[type[DatabaseError], str | None]]] = {
-    **dict.fromkeys((1062, 1169, 1586, 1859), (UniqueViolationError, None)),
-    **dict.fromkeys((1216, 1217, 1451, 1452), (ForeignKeyViolationError, None)),
-    **dict.fromkeys((1048, 1263, 1364), (NotNullViolationError, None)),
-    **dict.fromkeys((3819, 4025), (CheckViolationError, None)),
-    **dict.fromkeys((1406, 1153, 1301), _TOO_LONG),
-    **dict.fromkeys((1264, 1690, 1441), _RANGE),
-    **dict.fromkeys((1265, 1292, 1366, 1367, 1411, 1416, 3140, 3141, 3156), _WRONG),
-    **dict.fromkeys((1300, 3988), (InvalidDataError, "a character that the database cannot store")),
-    1365: (InvalidDataError, "division by zero"),
-    1644: (SaveError, "a trigger or procedure refused it"),
-    **dict.fromkeys((1213, 1614), _DEADLOCK),
-    1020: (SerializationError, "another transaction changed what this one read"),
-    1206: (TransientError, "the server's lock table is full"),
-    **dict.fromkeys((1205, 3572), _LOCKED),
-    **dict.fromkeys((1317, 1969, 3024), _CANCELLED),
-    **dict.fromkeys((1053, 1158, 1159, 1160, 1161, 1927, 2006, 2013, 2055), _LOST),
-    **dict.fromkeys((2002, 2003, 2005), (UnavailableError, "the server cannot be reached")),
-    **dict.fromkeys((1044, 1045, 1130, 1251, 1698), _REFUSED),
-    1049: (UnavailableError, "no such database"),
-    **dict.fromkeys((1040, 1203, 1226), _CROWDED),
-    **dict.fromkeys((1290, 1792, 1836), _READ_ONLY),
-    1047: (UnavailableError, "the node is not ready"),
-    1180: (CommitUnknownError, "the cluster lost the commit"),
-    **dict.fromkeys((1021, 1114), (UnavailableError, "the disk is full")),
-    **dict.fromkeys((1037, 1041), (UnavailableError, "out of memory")),
+_SQL: Final = {
+    "Like": "({0} LIKE ({1} COLLATE utf8mb4_bin) ESCAPE '/')",
+    "ILike": "(lower({0}) LIKE (lower({1}) COLLATE utf8mb4_bin) ESCAPE '/')",
+    "Regex": "({0} REGEXP ({1} COLLATE utf8mb4_bin))",
+    "utcnow": "(UTC_TIMESTAMP(6))",
+    "JsonKind": f"NULLIF(JSON_TYPE({_THERE}), 'NULL')",
+    "JsonIsList": f"(JSON_TYPE({_THERE}) = 'ARRAY')",
+    "JsonPresent": f"({_THERE} IS NOT NULL)",
+    "JsonText": f"(CASE WHEN JSON_TYPE({_THERE}) = 'STRING' THEN JSON_UNQUOTE({_THERE}) END COLLATE utf8mb4_bin)",
+    "JsonNumber": f"{_NUMBER}DECIMAL(65, 20)) END)",
+    "JsonFloat": f"{_NUMBER}DOUBLE) END)",
+    "JsonBoolean": f"(CASE WHEN JSON_TYPE({_THERE}) = 'BOOLEAN' THEN JSON_UNQUOTE({_THERE}) = 'true' END)",
+    "JsonMember": f"(CASE WHEN JSON_TYPE({_THERE}) = 'ARRAY' THEN JSON_CONTAINS({_THERE}, {{2}}) END)",
 }
-_FATAL: Final = frozenset({1020, 1047, 1053, 1180, 1206, 1213, 1305, 1614, 1927, 2006, 2013, 2055})
-# No such table, column, function or savepoint: the message names it, and never values.
-_NAMES_ONLY: Final = frozenset({1051, 1054, 1146, 1305})
-_REFERRED_TO: Final = frozenset({1217, 1451})
 
-_DUPLICATE: Final = re.compile(r"Duplicate entry '(.*)' for key '(?:([^'.]+)\.)?([^']+)'", re.DOTALL)
-_FOREIGN_KEY: Final = re.compile(
-    r"`([^`]+)`, CONSTRAINT `([^`]+)` FOREIGN KEY \(([^)]*)\) REFERENCES (?:`[^`]+`\.)?`([^`]+)` \(([^)]*)\)"
+
+def _explain(dialect: Dialect, analyze: bool) -> str:
+    if getattr(dialect, "is_mariadb", False):
+        return "ANALYZE FORMAT=JSON" if analyze else "EXPLAIN FORMAT=JSON"
+    return "EXPLAIN ANALYZE" if analyze else "EXPLAIN FORMAT=TREE"
+
+
+# --- tests ----------------------------------------------------------------------------------------------------------
+
+
+def _empty(connection: Connection, tables: Iterable[Table]) -> None:
+    connection.execute(text("SET foreign_key_checks = 0"))
+    try:
+        delete_all(connection, tables)
+    finally:
+        connection.execute(text("SET foreign_key_checks = 1"))
+
+
+MYSQL: Final = Backend(
+    name="mysql",
+    title="MySQL",
+    dialects=("mysql", "mariadb"),
+    drivers=("asyncmy", "aiomysql"),
+    prepare=_prepare,
+    modules=("asyncmy", "pymysql", "aiomysql"),
+    report=report,
+    failures=FAILURES,
+    read_only=Begin(statement="SET TRANSACTION READ ONLY"),
+    one_state=Begin(statement="SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"),
+    hides_newest=True,
+    busy_cursor=True,
+    sql=_SQL,
+    moment=mysql.DATETIME(fsp=6),
+    enums="numbered",
+    explain=_explain,
+    string=String(255),
+    infinity=False,
+    nan=False,
+    insert=mysql.insert,
+    upserts_by_every_key=True,
+    largest_packet="SELECT @@max_allowed_packet",
+    empty=_empty,
 )
-_CHECK: Final = re.compile(r"(?i:constraint) [`'](.+?)[`'] (?:failed for (?:`[^`]+`\.)?`([^`]+)`|is violated)")
-_COLUMN: Final = re.compile(r"(?:[Cc]olumn|Field) (?:(?:`[^`]+`\.)?`([^`]+)`\.)?[`']([^`']+)[`']")
-
-
-def report(error: BaseException) -> Report:
-    """Describe an error of asyncmy, aiomysql or pymysql."""
-    number = error.args[0] if error.args else None
-    if not isinstance(number, int) or not number:
-        return Report()
-    message = str(error.args[1]) if len(error.args) > 1 else ""
-    kind, reason = _KINDS.get(number, (DatabaseError, None))
-    return Report(
-        kind=kind,
-        code=number,
-        sqlstate=_sqlstate(error),
-        reason=message if number in _NAMES_ONLY else reason,
-        fatal=number in _FATAL,
-        **_names(kind, number, message),
-    )
-
-
-def _sqlstate(error: BaseException) -> str | None:
-    """Five characters from the server; what a client finds out by itself has none, and repeats its number there."""
-    state: Any = getattr(error, "sqlstate", None)
-    return state if isinstance(state, str) and len(state) == 5 else None
-
-
-def _names(kind: type[DatabaseError], number: int, message: str) -> dict[str, Any]:
-    """The names that a message holds; none of it decides what kind of error it is."""
-    if kind is UniqueViolationError:
-        return _names_of_duplicate(message)
-    if kind is ForeignKeyViolationError:
-        return _names_of_foreign_key(message, is_target=number in _REFERRED_TO)
-    if kind is CheckViolationError:
-        match = _CHECK.search(message)
-        return {"constraint": match.group(1), "table": match.group(2)} if match else {}
-    if kind in {NotNullViolationError, InvalidDataError}:
-        # The refused value stands before the column, and may look like one.
-        found = _COLUMN.findall(message)
-        return {"table": found[-1][0] or None, "columns": (found[-1][1],)} if found else {}
-    return {}
-
-
-def _names_of_duplicate(message: str) -> dict[str, Any]:
-    match = _DUPLICATE.search(message)
-    if match is None:
-        return {}
-    value, table, key = match.groups()
-    return {"table": table, "constraint": key, "values": (value,)}
-
-
-def _names_of_foreign_key(message: str, *, is_target: bool) -> dict[str, Any]:
-    match = _FOREIGN_KEY.search(message)
-    if match is None:
-        return {"is_target": is_target}
-    table, constraint, columns, target, target_columns = match.groups()
-    return {
-        "table": table,
-        "constraint": constraint,
-        "columns": _unquoted(target_columns if is_target else columns),
-        "foreign_key": _unquoted(columns),
-        "target": target,
-        "is_target": is_target,
-    }
-
-
-def _unquoted(columns: str) -> tuple[str, ...]:
-    return tuple(name.strip("` ") for name in columns.split(","))

@@ -1,126 +1,119 @@
-"""PostgreSQL's errors, by SQLSTATE, from asyncpg and psycopg."""
+"""PostgreSQL, through asyncpg and psycopg."""
 
-import re
+from collections.abc import Callable, Iterable
+from decimal import Decimal
 from typing import Any, Final
 
-from activerow.backends.report import Report
-from activerow.errors import (
-    CheckViolationError,
-    DatabaseError,
-    DeadlockError,
-    ForeignKeyViolationError,
-    InvalidDataError,
-    LockTimeoutError,
-    NotNullViolationError,
-    SaveError,
-    SerializationError,
-    StatementTimeoutError,
-    TransientError,
-    UnavailableError,
-    UniqueViolationError,
-)
+from sqlalchemy import ARRAY, URL, Connection, DateTime, Dialect, Numeric, Table, Text, text
+from sqlalchemy.dialects import postgresql
 
-# By code, or by its first two characters, which are its class.
-_KINDS: Final[dict[str, tuple[type[DatabaseError], str | None]]] = {
-    "23505": (UniqueViolationError, None),
-    "23P01": (UniqueViolationError, None),
-    "23503": (ForeignKeyViolationError, None),
-    "23001": (ForeignKeyViolationError, None),
-    "23502": (NotNullViolationError, None),
-    "23514": (CheckViolationError, None),
-    "23": (SaveError, "a constraint refused it"),
-    "44": (SaveError, "the view's condition refused it"),
-    "P0": (SaveError, "a function of the database refused it"),
-    "22001": (InvalidDataError, "too long"),
-    "22003": (InvalidDataError, "out of range"),
-    "22008": (InvalidDataError, "a date or time that does not exist"),
-    "22007": (InvalidDataError, "not a date or time"),
-    "22012": (InvalidDataError, "division by zero"),
-    "22021": (InvalidDataError, "a character that the database cannot store"),
-    "22P05": (InvalidDataError, "a character that the database cannot store"),
-    "22P02": (InvalidDataError, "wrong type"),
-    "22P03": (InvalidDataError, "wrong type"),
-    "22000": (InvalidDataError, "wrong type, or out of range"),
-    "22": (InvalidDataError, "not valid"),
-    "40001": (SerializationError, "another transaction changed what this one read or wrote"),
-    "40P01": (DeadlockError, "two transactions waited for each other"),
-    "40": (TransientError, "the server rolled the transaction back"),
-    "55P03": (LockTimeoutError, "another transaction holds a lock"),
-    "57014": (StatementTimeoutError, "the server cancelled the statement"),
-    "25P04": (StatementTimeoutError, "the transaction took too long"),
-    "25P03": (UnavailableError, "the server closed the connection, idle in a transaction for too long"),
-    "25006": (UnavailableError, "the server or the transaction is read-only"),
-    "08": (UnavailableError, "the connection is lost"),
-    "28": (UnavailableError, "the server refused user or password"),
-    "3D": (UnavailableError, "no such database"),
-    "53100": (UnavailableError, "the disk is full"),
-    "53200": (UnavailableError, "out of memory"),
-    "53300": (UnavailableError, "too many connections"),
-    "53": (UnavailableError, "the server has no resources left"),
-    "57P01": (UnavailableError, "the server shut the connection down"),
-    "57P02": (UnavailableError, "the server crashed"),
-    "57P03": (UnavailableError, "the server is starting or stopping"),
-    "57P04": (UnavailableError, "the database was dropped"),
-    "57P05": (UnavailableError, "the server closed the connection, idle for too long"),
+from activerow.backends.backend import Backend, Begin, Prepared
+from activerow.backends.postgresql_errors import FAILURES, report
+from activerow.backends.values import like_pattern
+
+
+def _prepare(url: URL, driver: str, statement_timeout: float | None, pgbouncer: bool) -> Prepared:
+    arguments: dict[str, Any] = {}
+    milliseconds = None if statement_timeout is None else str(int(statement_timeout * 1000))
+    if driver == "asyncpg":
+        if milliseconds:
+            arguments["server_settings"] = {"statement_timeout": milliseconds}
+        if pgbouncer:
+            # Prepared statements live on a server connection, which pgbouncer hands to the next client.
+            arguments["statement_cache_size"] = 0
+            url = url.update_query_dict({"prepared_statement_cache_size": "0"})
+    else:
+        if milliseconds:
+            arguments["options"] = f"-c statement_timeout={milliseconds}"
+        if pgbouncer:
+            arguments["prepare_threshold"] = None
+    return url, arguments
+
+
+# --- words ----------------------------------------------------------------------------------------------------------
+
+
+def _pattern(shape: str, case: str, value: str) -> str:
+    return value if shape == "exact" else like_pattern(shape, case, value)
+
+
+def _json_number(value: Any) -> Decimal:
+    return Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
+
+
+_HERE: Final = "(CAST({0} AS JSONB) #> CAST({1} AS TEXT[]))"
+_LOWER: Final = "(lower({0}) = lower({1}))"
+
+_SQL: Final = {
+    "ILike": "({0} ILIKE {1} ESCAPE '/')",
+    # Not ILIKE: an index on lower(column) is what such a column has.
+    "IExact": _LOWER,
+    "UnicodeIExact": _LOWER,
+    "Regex": "({0} ~ {1})",
+    "CodePoints": '({0} COLLATE "C")',
+    # EXTRACT from a timestamptz counts in the time zone of the session, which is not ours to know.
+    "Utc": "({0} AT TIME ZONE 'UTC')",
+    # CURRENT_TIMESTAMP stands still for a whole transaction, and clock_timestamp() as the default of a new column makes
+    # the server rewrite the table.
+    "utcnow": "statement_timestamp()",
+    "JsonKind": f"NULLIF(jsonb_typeof({_HERE}), 'null')",
+    "JsonIsList": f"(jsonb_typeof({_HERE}) = 'array')",
+    "JsonPresent": f"({_HERE} IS NOT NULL)",
+    "JsonText": f"(CASE WHEN jsonb_typeof({_HERE}) = 'string' THEN {_HERE} #>> '{{}}' END)",
+    "JsonNumber": f"(CASE WHEN jsonb_typeof({_HERE}) = 'number' THEN CAST({_HERE} AS NUMERIC) END)",
+    "JsonBoolean": f"(CASE WHEN jsonb_typeof({_HERE}) = 'boolean' THEN CAST({_HERE} AS BOOLEAN) END)",
+    "JsonMember": f"(CASE WHEN jsonb_typeof({_HERE}) = 'array' THEN {_HERE} @> CAST({{2}} AS JSONB) END)",
 }
-_FATAL: Final = ("40", "08", "57P", "25P03", "25P04", "3B001")
-
-# The words of a detail are in the server's language; its brackets are not: Key (a, b)=(1, 2) already exists.
-_KEY: Final = re.compile(r"\((.*?)\)=\((.*)\)", re.DOTALL)
 
 
-def report(error: Any) -> Report:
-    """Describe an error of asyncpg or psycopg."""
-    sqlstate: str | None = getattr(error, "sqlstate", None)
-    if sqlstate is None:
-        return _report_without_code(error)
-    kind, reason = _KINDS.get(sqlstate) or _KINDS.get(sqlstate[:2]) or (DatabaseError, None)
-    if sqlstate[:2] == "42":
-        # A statement that does not compile: the message names tables and columns, never values.
-        reason = _said(error, "message", "message_primary")
-    columns, values = _key(_said(error, "detail", "message_detail") or "")
-    column = _said(error, "column_name")
-    return Report(
-        kind=kind,
-        code=sqlstate,
-        sqlstate=sqlstate,
-        reason=reason,
-        schema=_said(error, "schema_name"),
-        table=_said(error, "table_name"),
-        constraint=_said(error, "constraint_name"),
-        columns=(column,) if column else columns,
-        values=() if column else values,
-        fatal=sqlstate.startswith(_FATAL),
-    )
+def _explain(_dialect: Dialect, analyze: bool) -> str:
+    return "EXPLAIN (ANALYZE, BUFFERS)" if analyze else "EXPLAIN"
 
 
-def _report_without_code(error: BaseException) -> Report:
-    """What psycopg finds by itself: a NUL character, which it calls DataError, and lost or refused connections.
-
-    What libpq says about the latter names host and user; no other message goes without values.
-    """
-    kind = type(error)
-    if kind.__module__.partition(".")[0] != "psycopg":
-        return Report()
-    if kind.__name__ == "DataError":
-        return Report(kind=InvalidDataError, reason="a character that the database cannot store")
-    return Report(reason=str(error).partition("\n")[0] if kind.__name__ == "OperationalError" else None)
+# --- tests ----------------------------------------------------------------------------------------------------------
 
 
-def _said(error: Any, asyncpg_name: str, psycopg_name: str | None = None) -> str | None:
-    """A field of the server's message, where asyncpg or psycopg keeps it."""
-    diagnostics = getattr(error, "diag", None)
-    if diagnostics is not None:
-        return getattr(diagnostics, psycopg_name or asyncpg_name, None)
-    return getattr(error, asyncpg_name, None)
+def _empty(connection: Connection, tables: Iterable[Table]) -> None:
+    quoted = map(connection.dialect.identifier_preparer.format_table, tables)
+    connection.execute(text(f"TRUNCATE {', '.join(quoted)} RESTART IDENTITY CASCADE"))
 
 
-def _key(detail: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Columns and values of the key that a detail names."""
-    match = _KEY.search(detail)
-    if match is None:
-        return (), ()
-    columns = tuple(match.group(1).split(", "))
-    values = (match.group(2),) if len(columns) == 1 else tuple(match.group(2).split(", "))
-    # A comma inside of a value is not marked.
-    return tuple(name.strip('"') for name in columns), values if len(values) == len(columns) else ()
+def _check_deferred(send: Callable[[str], list[Any]]) -> None:
+    send("SAVEPOINT activerow_check")
+    send("SET CONSTRAINTS ALL IMMEDIATE")
+    send("ROLLBACK TO SAVEPOINT activerow_check")  # they are deferred again
+    send("RELEASE SAVEPOINT activerow_check")
+
+
+POSTGRESQL: Final = Backend(
+    name="postgresql",
+    title="PostgreSQL",
+    dialects=("postgresql",),
+    aliases=("postgres",),
+    drivers=("asyncpg", "psycopg"),
+    prepare=_prepare,
+    modules=("asyncpg", "psycopg"),
+    report=report,
+    failures=FAILURES,
+    read_only=Begin(options={"postgresql_readonly": True}),
+    one_state=Begin(options={"isolation_level": "REPEATABLE READ"}),
+    sql=_SQL,
+    pattern=_pattern,
+    moment=DateTime(timezone=True),
+    json_path_type=ARRAY(Text()),
+    json_path=list,
+    json_number_type=Numeric(),
+    json_number=_json_number,
+    numbers_by_cursor=True,
+    nulls_largest=True,
+    nulls_first=True,
+    row_values=True,
+    enums="typed",
+    explain=_explain,
+    insert=postgresql.insert,
+    reads_own_table=True,
+    copies=True,
+    most_parameters={"asyncpg": 32_767, "psycopg": 65_535},
+    empty=_empty,
+    check_deferred=_check_deferred,
+)

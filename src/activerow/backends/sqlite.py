@@ -1,101 +1,112 @@
-"""SQLite's errors, by the name of their extended result code."""
+"""SQLite, through aiosqlite."""
 
 import re
 import sqlite3
-from typing import Final
+from collections.abc import Callable, Iterable
+from typing import Any, Final
 
-from activerow.backends.report import Report
-from activerow.errors import (
-    CheckViolationError,
-    DatabaseError,
-    ForeignKeyViolationError,
-    InvalidDataError,
-    LockTimeoutError,
-    NotNullViolationError,
-    SaveError,
-    SerializationError,
-    StatementTimeoutError,
-    UnavailableError,
-    UniqueViolationError,
+from sqlalchemy import Connection, Dialect, Integer, Table, text
+
+from activerow.backends.backend import Backend, delete_all
+from activerow.backends.sqlite_errors import FAILURES, report
+from activerow.backends.values import ANY, ONE, Parts, parts_of
+
+# --- words ----------------------------------------------------------------------------------------------------------
+
+
+def _pattern(shape: str, case: str, value: str) -> str:
+    if case == "unicode":
+        return _as_regex(parts_of(shape, value))
+    return _as_glob(parts_of(shape, value if case == "exact" else value.lower()))
+
+
+def _as_glob(parts: Parts) -> str:
+    wildcards = {ANY: "*", ONE: "?"}
+    return "".join(wildcards[text] if wild else re.sub(r"([*?[])", r"[\1]", text) for wild, text in parts)
+
+
+def _as_regex(parts: Parts) -> str:
+    wildcards = {ANY: ".*", ONE: "."}
+    return r"(?is)\A" + "".join(wildcards[text] if wild else re.escape(text) for wild, text in parts) + r"\Z"
+
+
+_INT64: Final = range(-(1 << 63), 1 << 63)
+
+
+def _json_number(value: Any) -> Any:
+    return value if isinstance(value, int) and value in _INT64 else float(value)
+
+
+_MEMBER: Final = (
+    "(CASE WHEN json_type({0}, {1}) = 'array' THEN EXISTS"
+    " (SELECT 1 FROM json_each({0}, {1}) AS member WHERE member.type"
 )
 
-_KINDS: Final[dict[str, tuple[type[DatabaseError], str | None]]] = {
-    "SQLITE_CONSTRAINT_UNIQUE": (UniqueViolationError, None),
-    "SQLITE_CONSTRAINT_PRIMARYKEY": (UniqueViolationError, None),
-    "SQLITE_CONSTRAINT_ROWID": (UniqueViolationError, None),
-    "SQLITE_CONSTRAINT_FOREIGNKEY": (ForeignKeyViolationError, None),
-    "SQLITE_CONSTRAINT_NOTNULL": (NotNullViolationError, None),
-    "SQLITE_CONSTRAINT_CHECK": (CheckViolationError, None),
-    "SQLITE_CONSTRAINT_DATATYPE": (InvalidDataError, "wrong type"),
-    "SQLITE_CONSTRAINT_TRIGGER": (SaveError, "a trigger refused it"),
-    "SQLITE_CONSTRAINT": (SaveError, "a constraint refused it"),
-    "SQLITE_MISMATCH": (InvalidDataError, "wrong type"),
-    "SQLITE_TOOBIG": (InvalidDataError, "too long"),
-    "SQLITE_BUSY": (LockTimeoutError, "another connection holds the write lock"),
-    "SQLITE_BUSY_SNAPSHOT": (SerializationError, "another connection wrote after this one had read"),
-    "SQLITE_LOCKED": (LockTimeoutError, "another connection holds a lock"),
-    "SQLITE_INTERRUPT": (StatementTimeoutError, "interrupted"),
-    "SQLITE_READONLY": (UnavailableError, "the database is read-only"),
-    "SQLITE_CANTOPEN": (UnavailableError, "the file cannot be opened"),
-    "SQLITE_NOTADB": (UnavailableError, "the file is not a database"),
-    "SQLITE_PERM": (UnavailableError, "no permission for the file"),
-    "SQLITE_IOERR": (UnavailableError, "the disk failed"),
-    "SQLITE_FULL": (UnavailableError, "the disk is full"),
-    "SQLITE_NOMEM": (UnavailableError, "out of memory"),
+_SQL: Final = {
+    # LIKE ignores case and ends at a NUL character. lower() knows ASCII letters only, which is enough where the value
+    # has no others. REGEXP is a function that every connection gets: Python's `re`, which knows Unicode.
+    "Like": "({0} GLOB {1})",
+    "ILike": "(lower({0}) GLOB {1})",
+    "UnicodeILike": "({0} REGEXP {1})",
+    "DateOf": "date({0})",
+    # To the millisecond, with six digits as bound values have them: the column compares as text.
+    "utcnow": "(strftime('%Y-%m-%d %H:%M:%f', 'now') || '000')",
+    "JsonKind": "NULLIF(json_type({0}, {1}), 'null')",
+    "JsonIsList": "(json_type({0}, {1}) = 'array')",
+    "JsonPresent": "(json_type({0}, {1}) IS NOT NULL)",
+    "JsonText": "(CASE WHEN json_type({0}, {1}) = 'text' THEN json_extract({0}, {1}) END)",
+    "JsonNumber": "(CASE WHEN json_type({0}, {1}) IN ('integer', 'real') THEN json_extract({0}, {1}) END)",
+    "JsonBoolean": "(CASE json_type({0}, {1}) WHEN 'true' THEN 1 WHEN 'false' THEN 0 END)",
+    "JsonMember": f"{_MEMBER} = {{2}}) END)",
+    "JsonTextMember": f"{_MEMBER} = 'text' AND member.value = {{3}}) END)",
+    "JsonNumberMember": f"{_MEMBER} IN ('integer', 'real') AND member.value = {{3}}) END)",
 }
-# After these SQLite may have rolled back the whole transaction by itself; after the last, its snapshot is of no use.
-_FATAL: Final = ("SQLITE_INTERRUPT", "SQLITE_IOERR", "SQLITE_FULL", "SQLITE_NOMEM", "SQLITE_BUSY_SNAPSHOT")
-
-_FAILED: Final = "constraint failed: "
-_INDEX: Final = re.compile(r"index '(.+)'")
-_STRICT_COLUMN: Final = re.compile(r"column (.+)\.(.+)$")
 
 
-def report(error: BaseException) -> Report:
-    """Describe an error of the driver."""
-    name = error.sqlite_errorname if isinstance(error, sqlite3.Error) and hasattr(error, "sqlite_errorname") else None
-    if name is None:
-        return Report()
-    kind, reason = _kind(name)
-    if kind is DatabaseError:
-        # Messages of statements that do not compile name tables and columns, never values.
-        reason = str(error) if name == "SQLITE_ERROR" else None
-    columns = _columns(kind, str(error))
-    return Report(
-        kind=kind,
-        code=name,
-        reason=reason,
-        table=columns[0][0] if columns else None,
-        columns=tuple(column for _, column in columns),
-        constraint=_constraint(kind, str(error)),
-        fatal=name.startswith(_FATAL),
-    )
+def _explain(_dialect: Dialect, _analyze: bool) -> str:
+    return "EXPLAIN QUERY PLAN"
 
 
-def _kind(name: str) -> tuple[type[DatabaseError], str | None]:
-    """By the code, or by the primary code that it extends: SQLITE_IOERR_WRITE is a SQLITE_IOERR."""
-    while name not in _KINDS and name.count("_") > 1:
-        name = name.rpartition("_")[0]
-    return _KINDS.get(name, (DatabaseError, None))
+# --- tests ----------------------------------------------------------------------------------------------------------
 
 
-def _columns(kind: type[DatabaseError], message: str) -> list[tuple[str, str]]:
-    """Table and column pairs that the message names: `users.email`, or `seats.row, seats.number`."""
-    if kind is InvalidDataError:
-        return [(match[1], match[2])] if (match := _STRICT_COLUMN.search(message)) else []
-    if kind not in {UniqueViolationError, NotNullViolationError} or _index(message):
-        return []
-    pairs = [part.rpartition(".") for part in message.partition(_FAILED)[2].split(", ")]
-    return [(table, column) for table, _, column in pairs if table]
+def _empty(connection: Connection, tables: Iterable[Table]) -> None:
+    connection.execute(text("PRAGMA defer_foreign_keys=ON"))  # until the COMMIT
+    delete_all(connection, tables)
 
 
-def _constraint(kind: type[DatabaseError], message: str) -> str | None:
-    if kind is CheckViolationError:
-        return message.partition(_FAILED)[2] or None
-    return _index(message) if kind is UniqueViolationError else None
+def _check_deferred(send: Callable[[str], list[Any]]) -> None:
+    if send("PRAGMA foreign_key_check"):
+        error = sqlite3.IntegrityError("FOREIGN KEY constraint failed")
+        error.sqlite_errorname = "SQLITE_CONSTRAINT_FOREIGNKEY"
+        error.sqlite_errorcode = sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY
+        raise error
 
 
-def _index(message: str) -> str | None:
-    """The name that stands for the columns when a unique index is over an expression."""
-    match = _INDEX.search(message)
-    return match.group(1) if match else None
+SQLITE: Final = Backend(
+    name="sqlite",
+    title="SQLite",
+    dialects=("sqlite",),
+    drivers=("aiosqlite",),
+    embedded=True,
+    modules=("sqlite3", "aiosqlite"),
+    report=report,
+    failures=FAILURES,
+    one_writer=True,
+    covered=frozenset({"SERIALIZABLE", "REPEATABLE READ", "READ COMMITTED"}),
+    sql=_SQL,
+    pattern=_pattern,
+    json_number=_json_number,
+    nulls_first=True,
+    row_values=True,
+    untyped=True,
+    explain=_explain,
+    measures=False,
+    big_key=Integer(),  # only INTEGER PRIMARY KEY is generated
+    nan=False,  # it becomes NULL
+    reads_own_table=True,
+    executemany=True,
+    most_parameters={"aiosqlite": 32_766},
+    empty=_empty,
+    check_deferred=_check_deferred,
+)

@@ -161,7 +161,7 @@ class Database:
     @property
     def dialect(self) -> str:
         """`sqlite`, `postgresql` or `mysql`, which stands for MariaDB too."""
-        return self.engines.dialect
+        return self.engines.backend.name
 
     @property
     def engine(self) -> AsyncEngine:

@@ -15,6 +15,7 @@ from sqlalchemy.orm import InstanceState
 from sqlalchemy.sql.sqltypes import NumericCommon
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
+from activerow.backends import backend_of
 from activerow.mapping.entity import Entity
 
 Rows = Iterable[Sequence[Any]]
@@ -98,7 +99,7 @@ def result_processor(type_: TypeEngine[Any], dialect: Dialect) -> Processor | No
     """
     impl: Any = type_.dialect_impl(dialect)
     inner: Any = getattr(impl, "impl_instance", impl)
-    if dialect.name == "postgresql" and isinstance(inner, NumericCommon):
+    if backend_of(dialect).numbers_by_cursor and isinstance(inner, NumericCommon):
         return _of_decorator(impl, _number(inner), dialect)
     try:
         processor = cast("Processor | None", impl.result_processor(dialect, None))

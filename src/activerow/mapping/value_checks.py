@@ -35,6 +35,7 @@ from sqlalchemy.orm import InstanceState, Mapper
 from sqlalchemy.sql.elements import ClauseElement
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
+from activerow.backends import backend_named
 from activerow.errors import InvalidDataError
 from activerow.types import UTCDateTime, in_utc
 
@@ -245,8 +246,8 @@ def _float(_kind: Any) -> Check:
     def check(value: object, backend: str | None) -> str | None:
         if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
             return _not_a("float", value)
-        # SQLite turns NaN into NULL; MySQL knows neither NaN nor infinity.
-        lost = backend in {"mysql", "mariadb"} or (backend == "sqlite" and value != value)
+        server = backend_named(backend)
+        lost = not server.infinity or (not server.nan and value != value)
         return "not a finite number" if lost and not math.isfinite(value) else None
 
     return check

@@ -5,10 +5,11 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Integer, String
+from sqlalchemy import JSON, String
 from sqlalchemy.orm import Mapped, Mapper, mapped_column
 
 from activerow.audit import LONGEST_ACTOR, plain
+from activerow.backends import BIG_KEY
 from activerow.errors import UsageError
 from activerow.mapping import mapper_of
 from activerow.types import UTCDateTime, utc_now, utcnow
@@ -26,7 +27,7 @@ class AuditLog:
         changed: Column to `[old, new]`, as JSON holds them (see `activerow.audit.plain`).
     """
 
-    id: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True)
+    id: Mapped[int] = mapped_column(BIG_KEY, primary_key=True)
     recorded_at: Mapped[datetime] = mapped_column(UTCDateTime(), default=utc_now, server_default=utcnow())
     actor: Mapped[str | None] = mapped_column(String(LONGEST_ACTOR))
     operation: Mapped[str] = mapped_column(String(10))

@@ -7,6 +7,7 @@ from weakref import WeakKeyDictionary, WeakSet
 from sqlalchemy import Column, ColumnElement, Connection, Delete, Integer, Table, Update, event, literal_column, select
 from sqlalchemy.orm import Mapped, Mapper, mapped_column
 
+from activerow.backends import backend_of
 from activerow.database.failures import StaleVersionError
 from activerow.errors import StaleRecordError
 from activerow.mapping import SetOperation, WriteRule
@@ -122,9 +123,7 @@ def _parameter(statement: Update | Delete, of: Any) -> str:
 def _find(connection: Connection, mapper: Mapper[Any], statement: Update | Delete, values: Mapping[str, Any]) -> object:
     version = _version_column(mapper)
     query = select(version).where(*[one == values[_parameter(statement, one)] for one in mapper.primary_key])
-    if connection.dialect.name in {"mysql", "mariadb"}:
-        query = query.with_for_update(read=True)  # the snapshot of the transaction still has the older version
-    return connection.scalar(query)
+    return connection.scalar(backend_of(connection.dialect).newest(query))
 
 
 def _version_column(mapper: Mapper[Any]) -> Column[Any]:

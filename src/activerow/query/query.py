@@ -301,7 +301,7 @@ class Query(Selection[M]):
         Raises:
             UsageError: SQLite was asked to analyze.
         """
-        check_explanation(database_of(self.model).dialect, analyze=analyze)
+        check_explanation(database_of(self.model).engines.backend, analyze=analyze)
         statement = self.statement
         return await self._read(lambda session: explained(session, statement, analyze=analyze))
 

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import LoaderCriteriaOption
 from sqlalchemy.orm.base import instance_state
 
+from activerow.backends import backend_of
 from activerow.database.direct import Command
 from activerow.database.execution import Prepared, Ready, Write
 from activerow.errors import ReadOnlyFieldError, UnknownFieldError, UsageError
@@ -137,7 +138,7 @@ class SetCall(Write[int]):
         plain = PlainTable.of(entity)
         if entity.against_reading or plain.against or rules_for(self.model) or plan.criteria_options(self.model):
             return None
-        target = plan.target(self.model, "mysql" if shop.dialect.name == "mariadb" else shop.dialect.name)
+        target = plan.target(self.model, backend_of(shop.dialect))
         table: Any = plain.table
         if self.operation == "delete":
             statement: Any = delete(table)
@@ -186,7 +187,7 @@ async def delete_rows(session: AsyncSession, model: type, plan: Plan, *, hard: b
 
 
 async def _run(session: AsyncSession, plan: Plan, write: SetWrite, statement: Update | Delete) -> None:
-    write.targets = (plan.target(write.model, _dialect(session)),)
+    write.targets = (plan.target(write.model, backend_of(session.get_bind().dialect)),)
     async with applied(session, write):
         for target in write.targets:
             write.count += await _execute(session, write.model, plan, statement.where(*target))
@@ -195,11 +196,6 @@ async def _run(session: AsyncSession, plan: Plan, write: SetWrite, statement: Up
 def _settable(model: type, name: str, value: object) -> Any:
     # SQLAlchemy would compute a plain expression from the values in memory, which may be older than the server's.
     return type_coerce(cast("Any", value), getattr(model, name).type) if is_expression(value) else value
-
-
-def _dialect(session: AsyncSession) -> str:
-    name = session.get_bind().dialect.name
-    return "mysql" if name == "mariadb" else name
 
 
 async def _execute(session: AsyncSession, model: type, plan: Plan, statement: Update | Delete) -> int:

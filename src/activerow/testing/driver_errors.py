@@ -8,47 +8,18 @@ from typing import Any, Final
 
 from sqlalchemy import Dialect
 
+from activerow.backends import backend_of
 from activerow.errors import (
     CommitUnknownError,
     DatabaseError,
-    DeadlockError,
-    LockTimeoutError,
-    SerializationError,
-    StatementTimeoutError,
-    TransientError,
     UnavailableError,
     UsageError,
 )
 from activerow.testing.replacing import replaced
 
 _Maker = Callable[[Any, str], Exception]
-_Kinds = dict[type[DatabaseError], tuple[Any, str]]
 
-_SQLITE: Final[_Kinds] = {
-    LockTimeoutError: ("SQLITE_BUSY", "database is locked"),
-    SerializationError: ("SQLITE_BUSY_SNAPSHOT", "database is locked"),
-    TransientError: ("SQLITE_BUSY_SNAPSHOT", "database is locked"),
-    StatementTimeoutError: ("SQLITE_INTERRUPT", "interrupted"),
-    UnavailableError: ("SQLITE_IOERR", "disk I/O error"),
-}
-_POSTGRESQL: Final[_Kinds] = {
-    DeadlockError: ("40P01", "deadlock detected"),
-    LockTimeoutError: ("55P03", "canceling statement due to lock timeout"),
-    SerializationError: ("40001", "could not serialize access due to concurrent update"),
-    TransientError: ("40001", "could not serialize access due to concurrent update"),
-    StatementTimeoutError: ("57014", "canceling statement due to statement timeout"),
-    UnavailableError: ("57P01", "terminating connection due to administrator command"),
-}
-_MYSQL: Final[_Kinds] = {
-    DeadlockError: (1213, "Deadlock found when trying to get lock; try restarting transaction"),
-    LockTimeoutError: (1205, "Lock wait timeout exceeded; try restarting transaction"),
-    SerializationError: (1020, "Record has changed since last read in table"),
-    TransientError: (1213, "Deadlock found when trying to get lock; try restarting transaction"),
-    StatementTimeoutError: (1969, "Query execution was interrupted (max_statement_time exceeded)"),
-    UnavailableError: (2013, "Lost connection to MySQL server during query"),
-}
 _SQLSTATES: Final = {1213: "40001", 1205: "HY000", 1020: "HY000", 1969: "70100"}
-_KINDS: Final = {"sqlite": _SQLITE, "postgresql": _POSTGRESQL, "mysql": _MYSQL, "mariadb": _MYSQL}
 
 
 class DriverFailure:
@@ -62,7 +33,7 @@ class DriverFailure:
     """
 
     def __init__(self, dialect: Dialect, kind: type[DatabaseError]) -> None:
-        known = _KINDS[dialect.name]
+        known = backend_of(dialect).failures
         self.is_loss = kind in (UnavailableError, CommitUnknownError)
         found = known.get(UnavailableError if self.is_loss else kind)
         if found is None:

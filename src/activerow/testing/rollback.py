@@ -57,7 +57,7 @@ async def rolled_back(db: Database) -> AsyncGenerator[AsyncSession]:
 async def _begun(db: Database) -> AsyncConnection:
     connection = await db.engine.connect()
     _ = await connection.begin()
-    if db.dialect == "sqlite":
+    if db.engines.backend.one_writer:
         await connection.run_sync(sqlite_setup.begin_immediate)
     return connection
 

@@ -10,18 +10,12 @@ from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from activerow.backends import BACKENDS, backend_at, backend_named
 from activerow.database.engine import sqlite_connection, sqlite_setup
 from activerow.errors import UsageError
 
 CONNECT_TIMEOUT = 30.0
 """Seconds to connect. The MySQL drivers' own limit does not cover a server that accepts and then stays silent."""
-
-_DRIVERS = {
-    "sqlite": (("aiosqlite",), "sqlite"),
-    "postgresql": (("asyncpg", "psycopg"), "postgresql"),
-    "mysql": (("asyncmy", "aiomysql"), "mysql"),
-    "mariadb": (("asyncmy", "aiomysql"), "mysql"),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,37 +45,34 @@ def async_url(url: str | URL) -> URL:
         parsed = make_url(url)
     except ArgumentError as error:
         raise UsageError("the database URL cannot be read; write e.g. sqlite+aiosqlite:///app.db") from error
-    backend, _, driver = parsed.drivername.partition("+")
-    backend = "postgresql" if backend == "postgres" else backend
-    if backend not in _DRIVERS:
-        raise UsageError(f"{backend!r} is not supported; use one of {', '.join(sorted(_DRIVERS))}")
-    drivers, extra = _DRIVERS[backend]
-    if driver and driver not in drivers:
-        raise UsageError(f"{driver!r} is no asyncio driver; use {backend}+{drivers[0]}://")
-    installed = [name for name in ((driver,) if driver else drivers) if importlib.util.find_spec(name)]
+    name, _, driver = parsed.drivername.partition("+")
+    backend = backend_named(name)
+    if not backend.drivers:
+        known = sorted(dialect for each in BACKENDS for dialect in each.dialects)
+        raise UsageError(f"{name!r} is not supported; use one of {', '.join(known)}")
+    name = backend.dialects[0] if name in backend.aliases else name
+    if driver and driver not in backend.drivers:
+        raise UsageError(f"{driver!r} is no asyncio driver; use {name}+{backend.drivers[0]}://")
+    installed = [each for each in ((driver,) if driver else backend.drivers) if importlib.util.find_spec(each)]
     if not installed:
-        raise UsageError(f"no driver for {backend} is installed; install activerow[{extra}]")
-    return parsed.set(drivername=f"{backend}+{installed[0]}")
+        raise UsageError(f"no driver for {name} is installed; install activerow[{backend.name}]")
+    return parsed.set(drivername=f"{name}+{installed[0]}")
 
 
 def make_engine(url: URL, options: Options) -> AsyncEngine:
     """An engine for `url`, with the settings that its database and driver need."""
-    backend, _, driver = url.drivername.partition("+")
-    arguments: dict[str, Any] = {}
-    sqlite = backend == "sqlite"
-    timeout = options.statement_timeout
-    arguments["async_creator_fn"] = sqlite_connection.connector(driver, timeout) if sqlite else _patient(driver)
-    if backend == "postgresql":
-        url = _prepare_postgresql(url, driver, options, arguments)
-    elif backend != "sqlite":
-        url = _prepare_mysql(url, options, arguments)
+    driver, timeout = url.get_driver_name(), options.statement_timeout
+    backend = backend_at(url)
+    url, arguments = backend.prepare(url, driver, timeout, options.pgbouncer)
+    connect = sqlite_connection.connector(driver, timeout) if backend.embedded else _patient(driver)
+    arguments["async_creator_fn"] = connect
     settings: dict[str, Any] = {
         "echo": options.echo,
         "pool_size": options.pool_size,
         "max_overflow": options.max_overflow,
         "pool_timeout": options.pool_timeout,
         "pool_recycle": options.pool_recycle,
-        "pool_pre_ping": options.pool_pre_ping and not sqlite,  # a file cannot hang up
+        "pool_pre_ping": options.pool_pre_ping and not backend.embedded,  # a file cannot hang up
         "hide_parameters": True,  # bound values are in the attributes of errors, never in texts and logs
     }
     given = dict(options.engine_options)
@@ -90,38 +81,9 @@ def make_engine(url: URL, options: Options) -> AsyncEngine:
         for name in ("pool_size", "max_overflow", "pool_timeout"):
             settings.pop(name)
     engine = create_async_engine(url, connect_args=arguments, **{**settings, **given})
-    if sqlite:
+    if backend.embedded:
         sqlite_setup.set_up(engine, timeout)
     return engine
-
-
-def _prepare_postgresql(url: URL, driver: str, options: Options, arguments: dict[str, Any]) -> URL:
-    milliseconds = None if options.statement_timeout is None else str(int(options.statement_timeout * 1000))
-    if driver == "asyncpg":
-        if milliseconds:
-            arguments["server_settings"] = {"statement_timeout": milliseconds}
-        if options.pgbouncer:
-            # Prepared statements live on a server connection, which pgbouncer hands to the next client.
-            arguments["statement_cache_size"] = 0
-            return url.update_query_dict({"prepared_statement_cache_size": "0"})
-    else:
-        if milliseconds:
-            arguments["options"] = f"-c statement_timeout={milliseconds}"
-        if options.pgbouncer:
-            arguments["prepare_threshold"] = None
-    return url
-
-
-def _prepare_mysql(url: URL, options: Options, arguments: dict[str, Any]) -> URL:
-    # In UTC, CURRENT_TIMESTAMP means the same whatever the server's zone. Each comment is read by one kind of server.
-    command = "SET time_zone = '+00:00'"
-    if options.statement_timeout is not None:
-        seconds = options.statement_timeout
-        command += (
-            f" /*M!, max_statement_time = {seconds:g} */ /*!50708 , max_execution_time = {int(seconds * 1000)} */"
-        )
-    arguments["init_command"] = command
-    return url if "charset" in url.query else url.update_query_dict({"charset": "utf8mb4"})
 
 
 def _patient(driver: str) -> Callable[..., Awaitable[Any]]:

@@ -12,6 +12,7 @@ from sqlalchemy import URL, Engine, text
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from activerow.backends import Backend, backend_at
 from activerow.database.engine import sqlite_setup, timing
 from activerow.database.engine.creating import Options, make_engine
 from activerow.database.engine.discarding import discard, watch
@@ -81,10 +82,9 @@ class EngineSet:
         return self.url
 
     @property
-    def dialect(self) -> str:
-        """`sqlite`, `postgresql` or `mysql`, which stands for MariaDB too."""
-        backend = self.configured().get_backend_name()
-        return "mysql" if backend == "mariadb" else backend
+    def backend(self) -> Backend:
+        """The kind of server that the primary is."""
+        return backend_at(self.configured())
 
     def engine(self, url: URL) -> AsyncEngine:
         """The engine for `url`, on the running event loop.
@@ -104,7 +104,7 @@ class EngineSet:
     def address(self, engine: AsyncEngine | None = None) -> str:
         """`host:port/database`, or the path of the file, of an engine for messages; by default of the primary."""
         url = next((url for url, made in self._engines.items() if made is engine), None) or self.configured()
-        if url.get_backend_name() == "sqlite":
+        if backend_at(url).embedded:
             return str(Path(url.database or ":memory:").absolute())
         return f"{url.host or 'a local socket'}{f':{url.port}' if url.port else ''}/{url.database or ''}"
 
@@ -150,7 +150,7 @@ class EngineSet:
         self._forget()
 
     def _make(self, url: URL) -> AsyncEngine:
-        if url.get_backend_name() == "sqlite" and sqlite_setup.is_in_memory(url):
+        if backend_at(url).embedded and sqlite_setup.is_in_memory(url):
             self._private_file = self._private_file or sqlite_setup.PrivateFile()
             url = self._private_file.url(url)
         engine = make_engine(url, self.options)

@@ -9,6 +9,7 @@ from typing import Final, TypeVar
 from sqlalchemy import URL
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from activerow.backends import backend_at
 from activerow.database.engine.engines import EngineSet
 from activerow.database.engine.sqlite_setup import is_in_memory
 from activerow.errors import PoolExhaustedError, UnavailableError, UsageError
@@ -74,7 +75,7 @@ class Replicas:
                 raise UsageError(
                     f"a replica is {kind}, its primary {primary.get_backend_name()}; they must be the same"
                 )
-            if kind == "sqlite" and is_in_memory(url):
+            if backend_at(url).embedded and is_in_memory(url):
                 raise UsageError("a database in memory is nobody's replica; give the path of a file")
         self.members = tuple(map(Replica, urls))
         self._turn = random.randrange(len(urls)) if urls else 0  # noqa: S311  (processes should not all begin with one)

@@ -3,11 +3,11 @@
 import logging
 from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any
 
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
+from activerow.backends import Begin
 from activerow.database.execution.scope import Scopes
 from activerow.database.execution.units import UnitFactory
 from activerow.database.failures import translating
@@ -16,9 +16,6 @@ from activerow.errors import UsageError
 from activerow.errors.call_site import call_site
 
 logger = logging.getLogger("activerow")
-
-_SERIALIZABLE_COVERS = frozenset({"SERIALIZABLE", "REPEATABLE READ", "READ COMMITTED"})
-"""What a SQLite transaction is in any case."""
 
 _ACLOSING = "read it to its end, or inside `async with contextlib.aclosing(...)`"
 
@@ -97,32 +94,24 @@ class TransactionBlock(AbstractAsyncContextManager[AsyncSession]):
     async def _set_up(self, unit: Unit) -> None:
         if self._isolation is None and not self._read_only:
             return
-        options: dict[str, Any] = {}
-        dialect = self._units.engines.dialect
-        if self._isolation is not None and not (
-            dialect == "sqlite" and self._isolation.upper() in _SERIALIZABLE_COVERS
-        ):
-            options["isolation_level"] = self._isolation
-        if self._read_only and dialect == "postgresql":
-            options["postgresql_readonly"] = True
+        backend = self._units.engines.backend
+        begin = backend.read_only if self._read_only else Begin()
+        if self._isolation is not None and self._isolation.upper() not in backend.covered:
+            begin = begin.with_isolation(self._isolation)
         try:
-            await self._begin(unit, options, dialect)
+            with translating("begin"):
+                await begin.on(unit.session)
         except ArgumentError as error:
             raise UsageError(f"isolation={self._isolation!r} is not known to this database: {error}") from error
 
-    async def _begin(self, unit: Unit, options: dict[str, Any], dialect: str) -> None:
-        with translating("begin"):
-            connection = await unit.session.connection(execution_options=options)
-            if self._read_only and dialect == "mysql":
-                await connection.exec_driver_sql("SET TRANSACTION READ ONLY")
-
     def _refuse_independent(self, outer: Level | None) -> None:
-        if outer is None or self._units.engines.dialect != "sqlite":
+        backend = self._units.engines.backend
+        if outer is None or not backend.one_writer:
             return
         unit, sync = outer.unit, outer.unit.sync
         locked = unit.immediate and unit.since is not None and sync.in_transaction()
         if locked or unit.writes or sync.new or sync.dirty or sync.deleted:
             raise UsageError(
-                "independent=True inside a unit that wrote, or may write, would wait for itself: SQLite has one writer"
-                " at a time; open it first, or give the outer block read_only=True"
+                "independent=True inside a unit that wrote, or may write, would wait for itself:"
+                f" {backend.title} has one writer at a time; open it first, or give the outer block read_only=True"
             )

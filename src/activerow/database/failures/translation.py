@@ -15,7 +15,7 @@ from sqlalchemy.exc import DBAPIError, EmulatedDBAPIException, SQLAlchemyError, 
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm.exc import ObjectDeletedError, StaleDataError
 
-from activerow.backends import Report, mysql, postgresql, sqlite
+from activerow.backends import BACKENDS, GENERIC, Report
 from activerow.database.failures.attribution import Call, facts_of, foreign_key_facts_of
 from activerow.database.failures.statement_text import StatementText, read_statement
 from activerow.errors import (
@@ -35,9 +35,7 @@ from activerow.errors import (
 from activerow.mapping import mapper_of
 
 _READERS: Final[Mapping[str, Callable[[Any], Report]]] = {
-    **dict.fromkeys(("sqlite3", "aiosqlite"), sqlite.report),
-    **dict.fromkeys(("asyncpg", "psycopg"), postgresql.report),
-    **dict.fromkeys(("asyncmy", "pymysql", "aiomysql"), mysql.report),
+    module: backend.report for backend in BACKENDS for module in backend.modules
 }
 _DRIVERS: Final = frozenset(_READERS)
 _WRITES: Final = frozenset({"insert", "update", "delete", "flush"})
@@ -143,8 +141,7 @@ def _from_driver(error: DBAPIError, call: Call) -> ActiveRowError:
 
 
 def _report(error: BaseException) -> Report:
-    reader = _READERS.get(type(error).__module__.partition(".")[0])
-    return reader(error) if reader is not None else Report(sqlstate=getattr(error, "sqlstate", None))
+    return _READERS.get(type(error).__module__.partition(".")[0], GENERIC.report)(error)
 
 
 def _build(report: Report, statement: StatementText, call: Call, *, lost: bool, connecting: bool) -> DatabaseError:

@@ -7,10 +7,10 @@ from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncResult
 from sqlalchemy.util.concurrency import await_, greenlet_spawn, in_greenlet
 
+from activerow.backends import backend_of
 from activerow.database.unit.unit import Unit
 from activerow.errors import UsageError
 
-_READ_TO_THE_END_FIRST: Final = frozenset({"mysql", "mariadb"})
 _streamed: Final[dict[type[Any], type[Any]]] = {}
 
 
@@ -21,7 +21,7 @@ def share(result: AsyncResult[Any], unit: Unit) -> AsyncResult[Any]:
     real.__class__ = _streamed_class(real.__class__)
     real.unit = unit
     raw = getattr(real, "raw", real)
-    if raw.dialect.name in _READ_TO_THE_END_FIRST and not raw._soft_closed:
+    if backend_of(raw.dialect).busy_cursor and not raw._soft_closed:
         _refuse_others(raw)
     return result
 

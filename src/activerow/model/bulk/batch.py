@@ -8,13 +8,14 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from sqlalchemy.orm.base import instance_state
 
+from activerow.backends import backend_of
 from activerow.database.flush import RewindingSession
 from activerow.errors import ActiveRowError, InvalidDataError, SaveError
 from activerow.model.bulk import copy, multirow
 from activerow.model.bulk.columns import Misfit, Row, Shape, Taken
 from activerow.model.bulk.multirow import Counted, Template
 from activerow.model.bulk.source import RowReader
-from activerow.model.bulk.upsert import KEPT, Conflict, fresh, is_mysql
+from activerow.model.bulk.upsert import KEPT, Conflict, fresh
 from activerow.query import read_expired
 
 Schemas = dict[str | None, str | None]
@@ -148,7 +149,7 @@ class Batch:
 
     async def _send(self, connection: AsyncConnection, group: Group) -> int:
         conflict = self._conflict
-        counts = conflict is not None and conflict.leaves(group.shape) and is_mysql(self._dialect)
+        counts = conflict is not None and conflict.leaves(group.shape) and conflict.by_every_key
         if counts:
             await connection.exec_driver_sql(f"SET {KEPT} = 0")
         written = 0
@@ -220,7 +221,7 @@ class Batch:
         if self._at is None:
             return None
         group, index = self._at
-        if index is None and self._dialect.name == "sqlite":
+        if index is None and backend_of(self._dialect).executemany:
             index = self._sent.start + self._sent.at
         return (group, index) if index is not None and index < len(group.rows) else None
 

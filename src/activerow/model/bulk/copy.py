@@ -34,6 +34,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.types import TypeDecorator, TypeEngine
 from sqlalchemy.util import await_only
 
+from activerow.backends import backend_of
 from activerow.model.bulk.columns import Shape
 
 Record = tuple[Any, ...]
@@ -56,7 +57,7 @@ def can_copy(shape: Shape, dialect: Dialect) -> bool:
     Not where the statement has to compute something, where the server would let a number past that it refuses in an
     INSERT, for types that are not proven, or where the table says `info={"copy": False}` (row level security, rules).
     """
-    if dialect.name != "postgresql" or shape.inlined or shape.forced or not shape.sources:
+    if not backend_of(dialect).copies or shape.inlined or shape.forced or not shape.sources:
         return False
     return shape.table.info.get("copy", True) and all(_is_proven(column.type, dialect) for column in shape.columns)
 

@@ -15,14 +15,12 @@ from sqlalchemy import Insert, bindparam
 from sqlalchemy.engine import Dialect, Engine
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from activerow.backends import backend_of
 from activerow.model.bulk.columns import Shape
 
 Record = tuple[Any, ...]
 
 ROWS_PER_STATEMENT: Final = 1_000
-_PARAMETERS: Final = {"asyncpg": 32_767, "psycopg": 65_535}
-"""How many parameters a statement may have; the MySQL drivers write the values into its text."""
-
 _CHARACTERS: Final = 1_000_000
 _PLACEHOLDER: Final = re.compile(r"\$(\d+)|%\((\w+)\)s|%s|\?")
 _VALUES: Final = " VALUES "
@@ -155,7 +153,7 @@ async def insert(
     if not cut.slots:
         return await _one_by_one(connection, cut, len(records))
     filled = cut.filled(records)
-    if connection.dialect.name == "sqlite":
+    if backend_of(connection.dialect).executemany:
         sent[:] = [(*record, *end) for record in filled] if end else filled
         return (await connection.exec_driver_sql(cut.text(1), cast("Any", sent))).rowcount
     written = 0
@@ -173,11 +171,12 @@ async def _one_by_one(connection: AsyncConnection, cut: Template, count: int) ->
 
 
 async def _parts(connection: AsyncConnection, cut: Template, records: Sequence[Record]) -> Iterator[Sequence[Record]]:
-    driver = connection.dialect.driver
-    if driver in _PARAMETERS:
-        most = max(1, min(ROWS_PER_STATEMENT, (_PARAMETERS[driver] - len(cut.ending)) // len(cut.slots)))
-        return (records[start : start + most] for start in range(0, len(records), most))
-    return _by_weight(records, min(_CHARACTERS, await _packet(connection) // 4))
+    backend = backend_of(connection.dialect)
+    if backend.largest_packet is not None:
+        return _by_weight(records, min(_CHARACTERS, await _packet(connection, backend.largest_packet) // 4))
+    parameters = backend.parameters(connection.dialect.driver) - len(cut.ending)
+    most = max(1, min(ROWS_PER_STATEMENT, parameters // len(cut.slots)))
+    return (records[start : start + most] for start in range(0, len(records), most))
 
 
 def _by_weight(records: Sequence[Record], most: int) -> Iterator[Sequence[Record]]:
@@ -192,13 +191,13 @@ def _by_weight(records: Sequence[Record], most: int) -> Iterator[Sequence[Record
     yield records[start:]
 
 
-async def _packet(connection: AsyncConnection) -> int:
+async def _packet(connection: AsyncConnection, question: str) -> int:
     """The largest packet the server takes, in bytes."""
     engine = connection.sync_connection.engine if connection.sync_connection is not None else None
     if engine is None:
         return _CHARACTERS
     size = _packets.get(engine)
     if size is None:
-        result = await connection.exec_driver_sql("SELECT @@max_allowed_packet")
+        result = await connection.exec_driver_sql(question)
         size = _packets[engine] = int(result.scalar_one())
     return size

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from sqlalchemy import Column, Insert, Table, bindparam, func, text
-from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import QueryableAttribute
 
+from activerow.backends import backend_of
 from activerow.errors import ReadOnlyFieldError, UnknownFieldError, UsageError
 from activerow.mapping import CREATED_AT, fields_of, mapper_of, primary_key_names, unique_keys
 from activerow.model.bulk.columns import Row, RowContext, Shape
@@ -72,10 +72,9 @@ class Conflict:
     def statement(self, shape: Shape, values: Mapping[str, Any], now: Mapping[str, Any], dialect: Dialect) -> Insert:
         """INSERT of `values`, which are of `shape`, or UPDATE of the row that is there; `now` is what `fresh` gives."""
         names = self.set_by(shape)
+        statement: Any = backend_of(dialect).insert(shape.table).values(values)
         if self.by_every_key:
-            return self._of_mysql(shape, values, names, now)
-        dialect_insert = postgresql.insert if dialect.name == "postgresql" else sqlite.insert
-        statement: Any = dialect_insert(shape.table).values(values)
+            return self._by_every_key(statement, shape, names, now)
         columns = _columns(shape)
         target = [columns[name] for name in self.by]
         if not names:
@@ -86,10 +85,7 @@ class Conflict:
             statement.on_conflict_do_update(index_elements=target, set_={**changes, **_moved(shape, names, now)}),
         )
 
-    def _of_mysql(
-        self, shape: Shape, values: Mapping[str, Any], names: Sequence[str], now: Mapping[str, Any]
-    ) -> Insert:
-        statement: Any = mysql.insert(shape.table).values(values)
+    def _by_every_key(self, statement: Any, shape: Shape, names: Sequence[str], now: Mapping[str, Any]) -> Insert:
         columns = _columns(shape)
         if names:
             changes = {columns[name].key: statement.inserted[columns[name].key] for name in names}
@@ -151,9 +147,10 @@ def conflict(model: type, by: Names | None, update: Names | None, dialect: Diale
         _check_known(model, names)
         known = "; ".join(f"by={_form(key)}" for key in keys)
         raise UsageError(f"{', '.join(names) or 'nothing'} is no unique key of {model.__name__}; it has {known}")
-    if is_mysql(dialect):
+    by_every_key = backend_of(dialect).upserts_by_every_key
+    if by_every_key:
         _refuse_other_keys(model, frozenset(names), keys)
-    return Conflict(model, names, None if update is None else _updated(model, _names(update)), is_mysql(dialect))
+    return Conflict(model, names, None if update is None else _updated(model, _names(update)), by_every_key)
 
 
 def _default_key(model: type, keys: tuple[frozenset[str], ...]) -> tuple[str, ...]:
@@ -208,8 +205,3 @@ def _refuse_other_keys(model: type, key: frozenset[str], keys: tuple[frozenset[s
             f"{model.__name__} has another unique key ({', '.join(others)}), and MySQL's ON DUPLICATE KEY UPDATE would"
             " overwrite a row that is there by that one; use update_or_create() row by row"
         )
-
-
-def is_mysql(dialect: Dialect) -> bool:
-    """MySQL, or MariaDB."""
-    return dialect.name in {"mysql", "mariadb"}

@@ -67,11 +67,7 @@ async def commit_where_due(model: type, session: AsyncSession | None, auto_commi
 async def _find_winner(model: type[R], unique: Mapping[str, object], session: AsyncSession | None) -> R | None:
     """The row of whoever was first."""
     database = database_of(model)
-    statement = Query(model).filter_by(unique).statement.limit(1)
-    if database.dialect == "mysql":
-        # Only a locking read sees it in an older snapshot. FOR UPDATE would be a deadlock: everybody whose INSERT
-        # failed holds a shared lock on that row already.
-        statement = statement.with_for_update(read=True)
+    statement = database.engines.backend.newest(Query(model).filter_by(unique).statement.limit(1))
 
     async def work(session: AsyncSession) -> R | None:
         return (await session.scalars(statement)).first()

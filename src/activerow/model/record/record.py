@@ -3,10 +3,11 @@
 import inspect as python
 from typing import Any, ClassVar
 
-from sqlalchemy import Column, String, event
+from sqlalchemy import Column, event
 from sqlalchemy import inspect as mapped
 from sqlalchemy.orm import InstanceState, Mapped, MappedColumn, Mapper, RelationshipProperty, registry
 
+from activerow.backends import STRING
 from activerow.database.flush import keep_contents, watch
 from activerow.errors import ReservedNameError
 from activerow.mapping import Fields, fields_of, install_guard, remember_registry
@@ -16,9 +17,6 @@ from activerow.model.record.writing import Writing
 
 KEYWORDS = frozenset({"session", "auto_commit", "refresh", "defaults"})
 """Keywords of the methods, which a column of the same name would hide."""
-
-MYSQL_STRING = String().with_variant(String(255), "mysql", "mariadb")
-"""`Mapped[str]`: without limit where the database allows that, VARCHAR(255) on MySQL and MariaDB."""
 
 
 class _FieldsOfTheModel:
@@ -51,7 +49,7 @@ class ActiveRecord(Reading, Writing, BulkWriting):
         super().__init_subclass__(**options)
         known = cls.__dict__.get("registry")
         if isinstance(known, registry) and str not in known.type_annotation_map:
-            known.update_type_annotation_map({str: MYSQL_STRING})
+            known.update_type_annotation_map({str: STRING})
 
     def __repr__(self) -> str:
         """`<User id=1>`, or `<User new>` before the INSERT; needs no session and shows no other column unasked."""

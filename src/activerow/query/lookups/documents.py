@@ -6,6 +6,7 @@ column that is NULL are all nothing, and comparisons with nothing are neither tr
 
 import json
 import math
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Final, cast
 
@@ -19,10 +20,12 @@ from activerow.backends import (
     JsonKind,
     JsonMember,
     JsonNumber,
+    JsonNumberMember,
     JsonNumeral,
     JsonPath,
     JsonPresent,
     JsonText,
+    JsonTextMember,
     is_index,
 )
 from activerow.mapping import check_comparable
@@ -32,6 +35,13 @@ from activerow.query.lookups.paths import TEXT
 from activerow.query.lookups.text import match
 
 MOST_VALUES: Final = 10_000
+
+_MEMBERS: Final[Mapping[type[Any], type[JsonMember]]] = {
+    JsonBoolean: JsonMember,
+    JsonText: JsonTextMember,
+    JsonNumber: JsonNumberMember,
+    JsonFloat: JsonNumberMember,
+}
 
 
 def compare_document(column: Any, lookup: Lookup) -> Condition:
@@ -98,12 +108,10 @@ def _check_key(lookup: Lookup, key: str) -> None:
 def _contains(column: Any, lookup: Lookup) -> Condition:
     """A list has the member; or, as `in` means for text, a string has the part."""
     value: Any = lookup.value
-    _, bound = _typed(lookup, value)
+    kind, bound = _typed(lookup, value)
     written = str(value) if isinstance(value, Decimal) else json.dumps(value)
-    # true and false are their own values; of others the type is not enough.
-    rest = () if isinstance(value, bool) else (bound,)
     keys = lookup.field.keys
-    member = _inside(column, keys, JsonMember(column, _path(keys), literal(written, String()), *rest))
+    member = _inside(column, keys, _MEMBERS[kind](column, _path(keys), literal(written, String()), bound))
     if not isinstance(value, str):
         return cast("Condition", member)
     return func.coalesce(member, match(_at(column, lookup, JsonText), lookup), type_=Boolean())

@@ -20,6 +20,7 @@ from sqlalchemy.orm.interfaces import ORMOption
 from sqlalchemy.sql.base import ExecutableOption
 from sqlalchemy.sql.visitors import iterate
 
+from activerow.backends import Backend
 from activerow.errors import UsageError
 from activerow.mapping import criteria_of, primary_key_names
 from activerow.query.lookups import Column, Simple, applied, bare, by_primary_key, joined, reverse
@@ -222,13 +223,13 @@ class Plan:
         outer = select(applied(function, plan.values(model, (name,)).subquery().c.value))
         return outer.options(*self.criteria_options(model))
 
-    def target(self, model: type, dialect: str) -> tuple[ColumnElement[bool], ...]:
+    def target(self, model: type, backend: Backend) -> tuple[ColumnElement[bool], ...]:
         """The conditions of an UPDATE or DELETE of the rows: those of the query, or that the key is one of its keys."""
         if (
             self.most is None
             and self.skip is None
             and not self.joins
-            and not (dialect == "mysql" and self._has_subquery())
+            and (backend.reads_own_table or not self._has_subquery())
         ):
             return self.where(model)
         # Twice nested: MySQL neither reads the table it writes, nor takes LIMIT, in a subquery of its own.

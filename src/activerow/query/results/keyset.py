@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final, cast
+from typing import Any, cast
 
 from sqlalchemy import (
     ARRAY,
@@ -30,15 +30,13 @@ from sqlalchemy.sql.expression import cast as sql_cast
 from sqlalchemy.sql.visitors import iterate
 from sqlalchemy.types import NullType, TypeDecorator, TypeEngine
 
+from activerow.backends import backend_of
 from activerow.errors import UsageError
 from activerow.mapping import beyond_32_bits, mapper_of, primary_key_names, tables_of
 from activerow.query.lookups import Column, Hops
 from activerow.query.results.cursors import Position
 
 Condition = ColumnElement[bool]
-
-_ROW_VALUES: Final = frozenset({"postgresql", "sqlite"})
-"""Servers that use an index for `(a, b) > (x, y)`; MySQL and MariaDB would read all rows."""
 
 
 # --- in the model's words -------------------------------------------------------------------------------------------
@@ -226,7 +224,7 @@ class Keyset:
         """`(a, b) > (x, y)` says the same: one direction, and no NULL on the other side."""
         directions = {key.key.descending for key in self.keys}
         nulls = any(key.may_follow_null(value) for key, value in zip(self.keys, position.values, strict=True))
-        return self.dialect.name in _ROW_VALUES and len(directions) == 1 and not nulls
+        return backend_of(self.dialect).row_values and len(directions) == 1 and not nulls
 
 
 def _beyond(pairs: Sequence[tuple[_Key, object]], *, inclusive: bool) -> Condition:
@@ -246,8 +244,7 @@ def _beyond(pairs: Sequence[tuple[_Key, object]], *, inclusive: bool) -> Conditi
 
 
 def _on_server(key: SortKey, dialect: Dialect) -> _Key:
-    # NULL is the largest value of all for PostgreSQL, and the smallest for the others.
-    default = key.descending if dialect.name == "postgresql" else not key.descending
+    default = backend_of(dialect).sorts_nulls_first(descending=key.descending)
     nulls_first = default if key.nulls_first is None else key.nulls_first
     return _Key(key, *_compared(key.expression, dialect), nulls_first)
 
@@ -255,10 +252,10 @@ def _on_server(key: SortKey, dialect: Dialect) -> _Key:
 def _ordering(key: _Key, dialect: Dialect) -> Iterator[ColumnElement[Any]]:
     expression, descending = key.key.expression, key.key.descending
     sorted_ = expression.desc() if descending else expression.asc()
-    is_default = key.nulls_first == (descending if dialect.name == "postgresql" else not descending)
-    if is_default or not key.key.nullable:
+    backend = backend_of(dialect)
+    if not key.key.nullable or key.nulls_first is backend.sorts_nulls_first(descending=descending):
         yield sorted_
-    elif dialect.name in {"postgresql", "sqlite"}:
+    elif backend.nulls_first:
         yield sorted_.nulls_first() if key.nulls_first else sorted_.nulls_last()
     else:
         is_null = expression.is_(None)
@@ -274,7 +271,7 @@ def _compared(
     Values as Python code sees them will not do. They may be rounded (DECIMAL on SQLite, REAL and FLOAT elsewhere), and
     a type of the user's own may make anything of them.
     """
-    if dialect.name == "sqlite":
+    if backend_of(dialect).untyped:
         raw: ColumnElement[Any] = type_coerce(expression, NullType())
         return raw, raw, NullType()
     type_ = _under(expression.type, dialect)
@@ -293,13 +290,11 @@ def _compared_enum(
     expression: ColumnElement[Any], type_: Enum, dialect: Dialect
 ) -> tuple[ColumnElement[Any], ColumnElement[Any], TypeEngine[Any]]:
     text = type_coerce(expression, String())
-    if not type_.native_enum:
-        return text, text, String()
-    if dialect.name == "postgresql":
+    compared = backend_of(dialect).enums if type_.native_enum else "text"
+    if compared == "typed":
         return text, type_coerce(expression, type_), type_
-    if not isinstance(expression, TableColumn):
+    if compared == "text" or not isinstance(expression, TableColumn):
         return text, text, String()
-    # MySQL sorts by the number of the word, and compares its letters.
     number = type_coerce(expression, Integer()) + literal_column("0", Integer())
     return number, number, Integer()
 

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 from collections import deque
-from functools import partial
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
@@ -144,10 +143,10 @@ class _Feed(Generic[M]):
         if self._database.engines.enclosed:
             return None, separate_batches(self._model, self._plan, self._size, self._fetch)
         self._loop = asyncio.get_running_loop()
-        prepare = partial(_see_one_state, self._database.dialect)
+        prepare = self._database.engines.backend.one_state.on
         unit = self._own = await self._database.execution.begin_apart(self._call, "stream()", prepare)
         # The MySQL drivers' cursors occupy the connection, and a slow reader is cut off by `net_write_timeout`.
-        way = separate_batches if self._database.dialect == "mysql" else cursor_batches
+        way = separate_batches if self._database.engines.backend.busy_cursor else cursor_batches
         return unit.session, way(self._model, self._plan, self._size, self._fetch)
 
     async def close(self) -> None:
@@ -177,14 +176,6 @@ class _Feed(Generic[M]):
             # The connection may be lost; the unit is rolled back in any case.
             logger.debug("the cursor of a stream could not be closed: %s", type(error).__name__)
         await self._database.scopes.put_away(unit)
-
-
-async def _see_one_state(dialect: str, session: AsyncSession) -> None:
-    """Connect, and let all statements of the transaction see the data as they are now; SQLite's do so in any case."""
-    options = {"isolation_level": "REPEATABLE READ"} if dialect == "postgresql" else {}
-    connection = await session.connection(execution_options=options)
-    if dialect == "mysql":
-        await connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
 
 
 def _let_go(session: Session) -> None:

@@ -1,0 +1,26 @@
+"""Types of columns that are others on some servers."""
+
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
+
+from sqlalchemy import BigInteger, String
+from sqlalchemy.types import TypeEngine
+
+from activerow.backends.backend import Backend
+from activerow.backends.known import BACKENDS
+
+T = TypeVar("T", bound=TypeEngine[Any])
+
+
+def _with_variants(kind: T, variant: Callable[[Backend], TypeEngine[Any] | None]) -> T:
+    for backend in BACKENDS:
+        own = variant(backend)
+        kind = kind if own is None else kind.with_variant(own, *backend.dialects)
+    return kind
+
+
+STRING: Final = _with_variants(String(), lambda backend: backend.string)
+"""`Mapped[str]`: without limit where the database allows that, VARCHAR(255) on MySQL and MariaDB."""
+
+BIG_KEY: Final = _with_variants(BigInteger(), lambda backend: backend.big_key)
+"""A generated key of 64 bits."""

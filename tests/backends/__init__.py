@@ -1,0 +1,1 @@
+"""Tests of the objects that say what a server can do."""
