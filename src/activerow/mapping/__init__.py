@@ -5,6 +5,7 @@
 - `inspection`: the attributes of a model, its keys, its tables.
 - `value_checks`, `comparable`: values a column can store; values it can be compared with.
 - `hidden_rows`: rows that reads leave out, as `SoftDelete` does.
+- `read_only`: why a name takes no value.
 - `relation_guard`: reading what is not loaded raises `NotLoadedError`.
 - `hooks`, `write_rules`: what a model does around its writes, one by one and many at once.
 - `partly_loaded`: relations that show a part of their rows.
@@ -19,12 +20,14 @@ from activerow.mapping.inspection import (
     CREATED_AT,
     Fields,
     attributes_for_columns,
+    discriminator_of,
     fields_of,
     has_versions,
     mapper_of,
     model_for_table,
     primary_key_names,
     remember_registry,
+    says_own_class,
     table_for_name,
     tables_of,
     unique_keys,
@@ -33,8 +36,9 @@ from activerow.mapping.inspection import (
 from activerow.mapping.instances import row_loader, tuple_loader
 from activerow.mapping.methods import on_class, on_instance
 from activerow.mapping.partly_loaded import forget_conditions, is_partial, mark_partial, mark_whole
+from activerow.mapping.read_only import refused_name
 from activerow.mapping.relation_guard import install_guard
-from activerow.mapping.value_checks import Check, check_for, check_row, check_values
+from activerow.mapping.value_checks import Check, check_class, check_for, check_row, check_values
 from activerow.mapping.write_rules import SetOperation, SetWrite, WriteRule, added_values, applied, check
 
 __all__ = [
@@ -56,6 +60,7 @@ __all__ = [
     "attributes_for_columns",
     "beyond_32_bits",
     "check",
+    "check_class",
     "check_comparable",
     "check_for",
     "check_row",
@@ -63,6 +68,7 @@ __all__ = [
     "comparable_check",
     "criteria_of",
     "criterion_of",
+    "discriminator_of",
     "entity_of",
     "fields_of",
     "forget_conditions",
@@ -81,9 +87,11 @@ __all__ = [
     "on_instance",
     "primary_key_names",
     "refusal",
+    "refused_name",
     "remember_registry",
     "row_loader",
     "set_shown",
+    "says_own_class",
     "subscribers",
     "table_for_name",
     "tables_of",

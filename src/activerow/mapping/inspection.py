@@ -29,8 +29,9 @@ class Fields:
         columns: Everything that is read as a column, `column_property` expressions included.
         relations: Every relationship.
         hybrids: Every hybrid property.
-        settable_columns: Columns that `fill` and `update` may set: not the primary key, `created_at`, or what the
-            database computes.
+        settable_columns: Columns that `fill` and `update` may set: not the primary key, `created_at`, what says which
+            class a row is of, or what the database computes.
+        insert_only: Columns that a new row may be given, and that stay: the primary key, `created_at`.
         settable_relations: Relationships that are not `viewonly`.
         settable: All that `fill` and `update` may set: these columns and relations, and hybrids, properties,
             synonyms, composites and association proxies that have a setter.
@@ -40,6 +41,7 @@ class Fields:
     relations: tuple[str, ...]
     hybrids: tuple[str, ...]
     settable_columns: tuple[str, ...]
+    insert_only: tuple[str, ...]
     settable_relations: tuple[str, ...]
     settable: tuple[str, ...]
 
@@ -91,6 +93,7 @@ def _read_fields(mapper: Mapper[Any]) -> Fields:
         relations=tuple(relations.keys()),
         hybrids=tuple(hybrids),
         settable_columns=settable_columns,
+        insert_only=tuple(n for n, c in stored.items() if n == CREATED_AT or _is_given_key(mapper, n, c)),
         settable_relations=settable_relations,
         settable=(*settable_columns, *settable_relations, *settable_hybrids, *others),
     )
@@ -117,10 +120,32 @@ def _attribute_of(mapper: Mapper[Any], column: Column[Any]) -> str | None:
 
 
 def _is_settable(mapper: Mapper[Any], name: str, column: Column[Any]) -> bool:
-    computed = isinstance(column.server_default, Computed)
-    generated = isinstance(column.server_default, Identity) and column.server_default.always
-    counted = name == version_name(mapper)
-    return not (name == CREATED_AT or column in mapper.primary_key or computed or generated or counted)
+    computed = isinstance(column.server_default, Computed) or is_always_generated(mapper, name)
+    kept = name in {CREATED_AT, version_name(mapper), discriminator_of(mapper)}
+    return not (kept or computed or column in mapper.primary_key)
+
+
+def _is_given_key(mapper: Mapper[Any], name: str, column: Column[Any]) -> bool:
+    return column in mapper.primary_key and not is_always_generated(mapper, name)
+
+
+def is_always_generated(mapper: Mapper[Any], name: str) -> bool:
+    """The database numbers the column, and takes no number for it: GENERATED ALWAYS AS IDENTITY."""
+    attribute = mapper.column_attrs.get(name)
+    generated = getattr(attribute.columns[0], "server_default", None) if attribute is not None else None
+    return isinstance(generated, Identity) and bool(generated.always)
+
+
+def discriminator_of(mapper: Mapper[Any]) -> str | None:
+    """The attribute that says which class of its hierarchy a row is of; None where classes have a table each."""
+    column = mapper.polymorphic_on
+    return _attribute_of(mapper, column) if isinstance(column, Column) else None
+
+
+def says_own_class(model: type, name: str, value: object) -> bool:
+    """Whether a value is the discriminator's for rows of this very class, which it goes without saying."""
+    mapper = mapper_of(model)
+    return name == discriminator_of(mapper) and value is not None and value == mapper.polymorphic_identity
 
 
 def version_name(mapper: Mapper[Any]) -> str | None:

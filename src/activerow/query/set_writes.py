@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import LoaderCriteriaOption
 from sqlalchemy.orm.base import instance_state
 
-from activerow.errors import ReadOnlyFieldError, UnknownFieldError, UsageError
+from activerow.errors import UsageError
 from activerow.mapping import (
     SetWrite,
     added_values,
@@ -19,9 +19,8 @@ from activerow.mapping import (
     fields_of,
     hiding_of,
     mapper_of,
-    primary_key_names,
+    refused_name,
     tables_of,
-    version_name,
 )
 from activerow.query.lookups import among, is_expression
 from activerow.query.plan import Plan
@@ -69,23 +68,8 @@ def check_columns(model: type, values: Values) -> None:
     fields = fields_of(model)
     for name in values:
         if name not in fields.settable_columns:
-            raise _refusal(model, name)
+            raise refused_name(model, name, fields.settable_columns, columns_only="an UPDATE sets")
     check_values(mapper_of(model), {name: value for name, value in values.items() if not is_expression(value)})
-
-
-def _refusal(model: type, name: str) -> UsageError:
-    fields = fields_of(model)
-    if name in primary_key_names(model):
-        return ReadOnlyFieldError(model.__name__, name, "it is the primary key")
-    if name in fields.relations:
-        return ReadOnlyFieldError(model.__name__, name, "an UPDATE sets columns: give the foreign key's column")
-    if name == version_name(mapper_of(model)):
-        return ReadOnlyFieldError(model.__name__, name, "it counts the changes by itself")
-    if name in fields.columns:
-        return ReadOnlyFieldError(model.__name__, name, "it is set once, when the row is created")
-    if name in fields.hybrids:
-        return ReadOnlyFieldError(model.__name__, name, "an UPDATE sets columns, and this is none")
-    return UnknownFieldError(model.__name__, name, choices=fields.settable_columns)
 
 
 def check_delete(model: type, plan: Plan, *, hard: bool) -> None:
