@@ -15,8 +15,8 @@ from activerow.mapping.inspection import (
     model_for_table,
     primary_key_names,
     remember_registry,
-    unique_keys,
 )
+from activerow.mapping.keys import unique_keys
 from activerow.mixins import AutoTableName, Timestamps
 
 

@@ -3,6 +3,7 @@
 - `entity`: what calls ask of a model, asked once; whether a row can be read without a Session.
 - `instances`: rows of a driver into instances, without a Session.
 - `inspection`: the attributes of a model, its keys, its tables.
+- `keys`: what singles out a row.
 - `value_checks`, `comparable`: values a column can store; values it can be compared with.
 - `hidden_rows`: rows that reads leave out, as `SoftDelete` does.
 - `read_only`: why a name takes no value.
@@ -19,6 +20,7 @@ from activerow.mapping.hooks import Change, Changes, Hook, Operation, are_in_use
 from activerow.mapping.inspection import (
     CREATED_AT,
     Fields,
+    attribute_of,
     attributes_for_columns,
     discriminator_of,
     fields_of,
@@ -30,10 +32,10 @@ from activerow.mapping.inspection import (
     says_own_class,
     table_for_name,
     tables_of,
-    unique_keys,
     version_name,
 )
 from activerow.mapping.instances import row_loader, tuple_loader
+from activerow.mapping.keys import UniqueKey, keys_of, unique_keys
 from activerow.mapping.methods import on_class, on_instance
 from activerow.mapping.partly_loaded import forget_conditions, is_partial, mark_partial, mark_whole
 from activerow.mapping.read_only import refused_name
@@ -53,10 +55,12 @@ __all__ = [
     "Operation",
     "SetOperation",
     "SetWrite",
+    "UniqueKey",
     "WriteRule",
     "added_values",
     "applied",
     "are_in_use",
+    "attribute_of",
     "attributes_for_columns",
     "beyond_32_bits",
     "check",
@@ -79,6 +83,7 @@ __all__ = [
     "install_guard",
     "is_hidden",
     "is_partial",
+    "keys_of",
     "mapper_of",
     "mark_partial",
     "mark_whole",
