@@ -7,6 +7,7 @@
 - `value_checks`, `comparable`: values a column can store; values it can be compared with.
 - `hidden_rows`: rows that reads leave out, as `SoftDelete` does.
 - `read_only`: why a name takes no value.
+- `versions`: the next version of a row that nobody has read.
 - `relation_guard`: reading what is not loaded raises `NotLoadedError`.
 - `hooks`, `write_rules`: what a model does around its writes, one by one and many at once.
 - `partly_loaded`: relations that show a part of their rows.
@@ -14,7 +15,7 @@
 """
 
 from activerow.mapping.comparable import beyond_32_bits, check_comparable, comparable_check, refusal
-from activerow.mapping.entity import Entity, entity_of, set_shown
+from activerow.mapping.entity import Entity, entity_of, own_listener, set_shown
 from activerow.mapping.hidden_rows import Hiding, criteria_of, criterion_of, hide, hiding_of, is_hidden
 from activerow.mapping.hooks import Change, Changes, Hook, Operation, are_in_use, hooks_of, subscribers
 from activerow.mapping.inspection import (
@@ -41,7 +42,8 @@ from activerow.mapping.partly_loaded import forget_conditions, is_partial, mark_
 from activerow.mapping.read_only import refused_name
 from activerow.mapping.relation_guard import install_guard
 from activerow.mapping.value_checks import Check, check_class, check_for, check_row, check_values
-from activerow.mapping.write_rules import SetOperation, SetWrite, WriteRule, added_values, applied, check
+from activerow.mapping.versions import next_version
+from activerow.mapping.write_rules import SetOperation, SetWrite, Target, WriteRule, applied, check
 
 __all__ = [
     "CREATED_AT",
@@ -55,9 +57,9 @@ __all__ = [
     "Operation",
     "SetOperation",
     "SetWrite",
+    "Target",
     "UniqueKey",
     "WriteRule",
-    "added_values",
     "applied",
     "are_in_use",
     "attribute_of",
@@ -88,8 +90,10 @@ __all__ = [
     "mark_partial",
     "mark_whole",
     "model_for_table",
+    "next_version",
     "on_class",
     "on_instance",
+    "own_listener",
     "primary_key_names",
     "refusal",
     "refused_name",

@@ -12,13 +12,13 @@ from sqlalchemy.orm.base import instance_state
 from activerow.errors import UsageError
 from activerow.mapping import (
     SetWrite,
-    added_values,
     applied,
     check,
     check_values,
     fields_of,
     hiding_of,
     mapper_of,
+    next_version,
     refused_name,
     tables_of,
 )
@@ -87,7 +87,7 @@ def check_delete(model: type, plan: Plan, *, hard: bool) -> None:
 async def update_rows(session: AsyncSession, model: type, plan: Plan, values: Values) -> int:
     """UPDATE the rows; those that the session holds show the new values. Returns how many there were."""
     columns = {name: _settable(model, name, value) for name, value in values.items()}
-    write = SetWrite("update", model, {**added_values(model, "update"), **columns}, options=plan.options)
+    write = SetWrite("update", model, {**next_version(model), **columns})
     await _run(session, plan, write, update(model).values(write.values))
     await read_expired(session, model)
     return write.count
@@ -98,16 +98,17 @@ async def delete_rows(session: AsyncSession, model: type, plan: Plan, *, hard: b
     hiding = hiding_of(model)
     if hiding is not None and not hard:
         return await update_rows(session, model, replace(plan, shown=()), {hiding.mark: hiding.value()})
-    write = SetWrite("delete", model, {}, options=plan.options)
+    write = SetWrite("delete", model, {})
     await _run(session, plan, write, delete(model))
     return write.count
 
 
 async def _run(session: AsyncSession, plan: Plan, write: SetWrite, statement: Update | Delete) -> None:
     write.targets = (plan.target(write.model, _dialect(session)),)
+    write.options = tuple(plan.criteria_options(write.model))
     async with applied(session, write):
         for target in write.targets:
-            write.count += await _execute(session, write.model, plan, statement.where(*target))
+            write.count += await _execute(session, write.model, statement.where(*target).options(*write.options))
 
 
 def _settable(model: type, name: str, value: object) -> Any:
@@ -120,11 +121,9 @@ def _dialect(session: AsyncSession) -> str:
     return "mysql" if name == "mariadb" else name
 
 
-async def _execute(session: AsyncSession, model: type, plan: Plan, statement: Update | Delete) -> int:
+async def _execute(session: AsyncSession, model: type, statement: Update | Delete) -> int:
     # Python does not compare as every collation does: which of the loaded rows are meant, the server says ("fetch").
     held = any(isinstance(row, model) for row in session.sync_session.identity_map.values())
-    criteria = plan.criteria_options(model)
-    statement = statement.options(*criteria) if criteria else statement
     options = {"synchronize_session": "fetch" if held else False}
     result = await session.execute(statement, execution_options=options)
     return cast("CursorResult[Any]", result).rowcount
