@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from sqlalchemy import JSON, ForeignKey, Interval, LargeBinary, Numeric, select
+from sqlalchemy import JSON, Computed, ForeignKey, Interval, LargeBinary, Numeric, String, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.ext.mutable import MutableDict
 from sqlalchemy.orm import DeclarativeBase, Mapped, configure_mappers, mapped_column, relationship
@@ -16,7 +16,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, configure_mappers, mapped_co
 from activerow import ActiveRecord, Database, audit
 from activerow.errors import SerializationError, UniqueViolationError, UnknownFieldError, UsageError
 from activerow.mapping.write_rules import SetWrite, applied, rules_for
-from activerow.mixins import Audited, AuditLog, AutoTableName, Timestamps, Versioned
+from activerow.mixins import Audited, AuditLog, AutoTableName, SoftDelete, Timestamps, Versioned
 from activerow.mixins.recording import RecordsSetWrites
 from activerow.types import UTCDateTime
 from tests.tools.backends.active import MakeDatabase
@@ -72,6 +72,15 @@ class Moment(Audited, Base):
     lasts: Mapped[timedelta | None] = mapped_column(Interval)
     blob: Mapped[bytes | None] = mapped_column(LargeBinary)
     ratio: Mapped[float | None]
+
+
+class Paper(SoftDelete, Audited, Base):
+    """Stays when it is deleted; knows how many sheets it has."""
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    title: Mapped[str] = mapped_column(String(20))
+    pages: Mapped[int] = mapped_column(default=0)
+    sheets: Mapped[int] = mapped_column(Computed("pages * 2", persisted=True))
 
 
 class Plain(Base):
@@ -445,3 +454,28 @@ async def test_a_model_may_have_a_history_of_its_own(make_database: MakeDatabase
     await Thing.create()
 
     assert (await One.query().count(), await Two.query().count()) == (0, 1)
+
+
+async def test_rows_that_are_hidden_are_no_part_of_a_set_based_write(db: Database) -> None:
+    """Deleted rows with the same values stay as they are; what is written is recorded, also the mark itself."""
+    gone, kept = await Paper.create(title="x"), await Paper.create(title="x")
+    await gone.delete()
+
+    assert await Paper.filter_by(title="x").update(title="y") == 1
+    assert await Paper.query().update(title="z", all_rows=True) == 1
+    assert await Paper.filter_by(title="z").delete() == 1
+    assert await Paper.filter_by(title="z").only_deleted().update(deleted_at=None) == 1
+    assert await Paper.query().with_deleted().delete(all_rows=True, hard=True) == 2
+
+    assert [entry.operation for entry in await kept.history()] == ["delete", *["update"] * 4, "create"]
+    assert [list(entry.changed) for entry in (await kept.history())[1:5]] == [["deleted_at"]] * 2 + [["title"]] * 2
+    assert len(await gone.history()) == 3
+
+
+async def test_a_column_that_the_database_computes_is_recorded(db: Database) -> None:
+    """A set-based update records what it changed by the way, as a save does."""
+    paper = await Paper.create(title="x", pages=2)
+
+    await Paper.filter_by(id=paper.id).update(pages=3)
+
+    assert (await paper.history())[0].changed == {"pages": [2, 3], "sheets": [4, 6]}

@@ -11,7 +11,6 @@ from sqlalchemy.orm.exc import StaleDataError
 
 from activerow import ActiveRecord, Database
 from activerow.errors import ReadOnlyFieldError, StaleRecordError, TransactionBrokenError
-from activerow.mapping.write_rules import added_values
 from activerow.mixins import AutoTableName, Timestamps, Versioned
 from tests.models.units import held
 from tests.tools.backends.active import MakeDatabase
@@ -211,12 +210,6 @@ async def test_set_based_updates_count(db: Database) -> None:
     with pytest.raises(StaleRecordError):
         await made.update(title="b")
     assert (await Article.get(made.id)).version == 3
-
-
-def test_an_upsert_counts() -> None:
-    """What runs it asks the rules of the model for the values to add; new rows have the default."""
-    assert [str(value) for value in added_values(Article, "upsert_many").values()] == ["articles.version + :version_1"]
-    assert added_values(Article, "create_many") == {}
 
 
 async def test_updates_past_activerow_count(db: Database) -> None:

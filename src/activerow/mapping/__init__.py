@@ -4,8 +4,11 @@
 - `plain_table`: its table, for writing rows without a Session.
 - `instances`: rows of a driver into instances, without a Session.
 - `inspection`: the attributes of a model, its keys, its tables.
+- `keys`: what singles out a row.
 - `value_checks`, `comparable`: values a column can store; values it can be compared with.
 - `hidden_rows`: rows that reads leave out, as `SoftDelete` does.
+- `read_only`: why a name takes no value.
+- `versions`: the next version of a row that nobody has read.
 - `relation_guard`: reading what is not loaded raises `NotLoadedError`.
 - `hooks`, `write_rules`: what a model does around its writes, one by one and many at once.
 - `partly_loaded`: relations that show a part of their rows.
@@ -13,31 +16,35 @@
 """
 
 from activerow.mapping.comparable import beyond_32_bits, check_comparable, comparable_check, refusal
-from activerow.mapping.entity import Entity, entity_of, set_shown
+from activerow.mapping.entity import Entity, entity_of, own_listener, set_shown
 from activerow.mapping.hidden_rows import Hiding, criteria_of, criterion_of, hide, hiding_of, is_hidden
 from activerow.mapping.hooks import Change, Changes, Hook, Operation, are_in_use, hooks_of, subscribers
 from activerow.mapping.inspection import (
     CREATED_AT,
     Fields,
     attributes_for_columns,
+    discriminator_of,
     fields_of,
     has_versions,
     mapper_of,
     model_for_table,
     primary_key_names,
     remember_registry,
+    says_own_class,
     table_for_name,
     tables_of,
-    unique_keys,
     version_name,
 )
 from activerow.mapping.instances import row_loader, tuple_loader
+from activerow.mapping.keys import keys_of, unique_keys
 from activerow.mapping.methods import on_class, on_instance
 from activerow.mapping.partly_loaded import forget_conditions, is_partial, mark_partial, mark_whole
 from activerow.mapping.plain_table import PlainTable
+from activerow.mapping.read_only import refused_name
 from activerow.mapping.relation_guard import install_guard
-from activerow.mapping.value_checks import Check, check_for, check_row, check_values
-from activerow.mapping.write_rules import SetOperation, SetWrite, WriteRule, added_values, applied, check, rules_for
+from activerow.mapping.value_checks import Check, check_class, check_for, check_row, check_values
+from activerow.mapping.versions import next_version
+from activerow.mapping.write_rules import SetOperation, SetWrite, Target, WriteRule, applied, check, rules_for
 
 __all__ = [
     "CREATED_AT",
@@ -52,13 +59,14 @@ __all__ = [
     "PlainTable",
     "SetOperation",
     "SetWrite",
+    "Target",
     "WriteRule",
-    "added_values",
     "applied",
     "are_in_use",
     "attributes_for_columns",
     "beyond_32_bits",
     "check",
+    "check_class",
     "check_comparable",
     "check_for",
     "check_row",
@@ -66,6 +74,7 @@ __all__ = [
     "comparable_check",
     "criteria_of",
     "criterion_of",
+    "discriminator_of",
     "entity_of",
     "fields_of",
     "forget_conditions",
@@ -76,17 +85,22 @@ __all__ = [
     "install_guard",
     "is_hidden",
     "is_partial",
+    "keys_of",
     "mapper_of",
     "mark_partial",
     "mark_whole",
     "model_for_table",
+    "next_version",
     "on_class",
     "on_instance",
+    "own_listener",
     "primary_key_names",
     "refusal",
+    "refused_name",
     "remember_registry",
     "row_loader",
     "rules_for",
+    "says_own_class",
     "set_shown",
     "subscribers",
     "table_for_name",

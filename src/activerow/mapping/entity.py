@@ -14,7 +14,7 @@ from sqlalchemy.orm.instrumentation import ClassManager
 
 from activerow.mapping.hidden_rows import Hiding, hiding_of
 from activerow.mapping.hooks import are_in_use, hooks_of
-from activerow.mapping.inspection import CREATED_AT, Fields, fields_of, mapper_of
+from activerow.mapping.inspection import Fields, fields_of, mapper_of
 
 _ATTRIBUTE: Final = "__activerow_entity__"
 
@@ -35,8 +35,7 @@ class Entity:
         self.keys: Final = tuple(self.mapper.get_property_by_column(c).key for c in self.mapper.primary_key)
         self.relations: Final = self.mapper.relationships
         self.settable: Final = frozenset(self.fields.settable)
-        own = {CREATED_AT} & set(self.fields.columns)
-        self.creatable: Final = self.settable | frozenset(self.keys) | own
+        self.creatable: Final = self.settable | frozenset(self.fields.insert_only)
         self.memory: Final[dict[Any, Any]] = {}
         """What other rooms have found out about the model; it goes when the class changes."""
 

@@ -8,14 +8,13 @@ from dataclasses import dataclass
 from typing import Any, Final, cast
 from weakref import WeakKeyDictionary, WeakSet
 
-from sqlalchemy import Column, Computed, Identity, Index, PrimaryKeyConstraint, Table, UniqueConstraint, inspect
+from sqlalchemy import Column, Computed, Identity, Table, inspect
 from sqlalchemy.ext.associationproxy import AssociationProxyExtensionType
 from sqlalchemy.ext.hybrid import HybridExtensionType, hybrid_property
 from sqlalchemy.orm import CompositeProperty, Mapper, SynonymProperty, registry
 from sqlalchemy.orm.exc import UnmappedColumnError
 
 from activerow.errors import UsageError
-from activerow.partial_index import VISIBLE
 
 CREATED_AT: Final = "created_at"
 """The one column besides the primary key that belongs to the INSERT alone."""
@@ -29,8 +28,9 @@ class Fields:
         columns: Everything that is read as a column, `column_property` expressions included.
         relations: Every relationship.
         hybrids: Every hybrid property.
-        settable_columns: Columns that `fill` and `update` may set: not the primary key, `created_at`, or what the
-            database computes.
+        settable_columns: Columns that `fill` and `update` may set: not the primary key, `created_at`, what says which
+            class a row is of, or what the database computes.
+        insert_only: Columns that a new row may be given, and that stay: the primary key, `created_at`.
         settable_relations: Relationships that are not `viewonly`.
         settable: All that `fill` and `update` may set: these columns and relations, and hybrids, properties,
             synonyms, composites and association proxies that have a setter.
@@ -40,6 +40,7 @@ class Fields:
     relations: tuple[str, ...]
     hybrids: tuple[str, ...]
     settable_columns: tuple[str, ...]
+    insert_only: tuple[str, ...]
     settable_relations: tuple[str, ...]
     settable: tuple[str, ...]
 
@@ -91,6 +92,7 @@ def _read_fields(mapper: Mapper[Any]) -> Fields:
         relations=tuple(relations.keys()),
         hybrids=tuple(hybrids),
         settable_columns=settable_columns,
+        insert_only=tuple(n for n, c in stored.items() if n == CREATED_AT or _is_given_key(mapper, n, c)),
         settable_relations=settable_relations,
         settable=(*settable_columns, *settable_relations, *settable_hybrids, *others),
     )
@@ -102,13 +104,13 @@ def _stored_columns(mapper: Mapper[Any]) -> dict[str, Column[Any]]:
     for selected in mapper.persist_selectable.c:
         if isinstance(selected, Column):
             column: Column[Any] = selected
-            name = _attribute_of(mapper, column)
+            name = attribute_of(mapper, column)
             if name is not None:
                 stored.setdefault(name, column)
     return stored
 
 
-def _attribute_of(mapper: Mapper[Any], column: Column[Any]) -> str | None:
+def attribute_of(mapper: Mapper[Any], column: Column[Any]) -> str | None:
     """The attribute a column is mapped to; None for the columns of a sibling class, and excluded ones."""
     try:
         return mapper.get_property_by_column(column).key
@@ -117,10 +119,32 @@ def _attribute_of(mapper: Mapper[Any], column: Column[Any]) -> str | None:
 
 
 def _is_settable(mapper: Mapper[Any], name: str, column: Column[Any]) -> bool:
-    computed = isinstance(column.server_default, Computed)
-    generated = isinstance(column.server_default, Identity) and column.server_default.always
-    counted = name == version_name(mapper)
-    return not (name == CREATED_AT or column in mapper.primary_key or computed or generated or counted)
+    computed = isinstance(column.server_default, Computed) or is_always_generated(mapper, name)
+    kept = name in {CREATED_AT, version_name(mapper), discriminator_of(mapper)}
+    return not (kept or computed or column in mapper.primary_key)
+
+
+def _is_given_key(mapper: Mapper[Any], name: str, column: Column[Any]) -> bool:
+    return column in mapper.primary_key and not is_always_generated(mapper, name)
+
+
+def is_always_generated(mapper: Mapper[Any], name: str) -> bool:
+    """The database numbers the column, and takes no number for it: GENERATED ALWAYS AS IDENTITY."""
+    attribute = mapper.column_attrs.get(name)
+    generated = getattr(attribute.columns[0], "server_default", None) if attribute is not None else None
+    return isinstance(generated, Identity) and bool(generated.always)
+
+
+def discriminator_of(mapper: Mapper[Any]) -> str | None:
+    """The attribute that says which class of its hierarchy a row is of; None where classes have a table each."""
+    column = mapper.polymorphic_on
+    return attribute_of(mapper, column) if isinstance(column, Column) else None
+
+
+def says_own_class(model: type, name: str, value: object) -> bool:
+    """Whether a value is the discriminator's for rows of this very class, which it goes without saying."""
+    mapper = mapper_of(model)
+    return name == discriminator_of(mapper) and value is not None and value == mapper.polymorphic_identity
 
 
 def version_name(mapper: Mapper[Any]) -> str | None:
@@ -179,35 +203,6 @@ def primary_key_names(model: type) -> tuple[str, ...]:
     """Attribute names of the primary key, in its order."""
     mapper = mapper_of(model)
     return tuple(mapper.get_property_by_column(column).key for column in mapper.primary_key)
-
-
-def unique_keys(model: type) -> tuple[frozenset[str], ...]:
-    """Sets of attributes whose values single out one row: the primary key first, then unique constraints and indexes.
-
-    Unique indexes over expressions or over a part of the rows do not count, unless it is the part that reads see.
-    """
-    mapper = mapper_of(model)
-    keys = [frozenset(primary_key_names(model))]
-    for table in tables_of(mapper):
-        for columns in _unique_columns(table):
-            names = [_attribute_of(mapper, column) for column in columns]
-            if names and None not in names:
-                keys.append(frozenset(cast("list[str]", names)))
-    return tuple(dict.fromkeys(keys))
-
-
-def _unique_columns(table: Table[Any]) -> Iterator[list[Column[Any]]]:
-    for constraint in table.constraints:
-        if isinstance(constraint, UniqueConstraint | PrimaryKeyConstraint):
-            yield list(constraint.columns)
-    for index in table.indexes:
-        whole = not _is_partial(index) or VISIBLE in index.info
-        if index.unique and whole and all(isinstance(part, Column) for part in index.expressions):
-            yield [cast("Column[Any]", part) for part in index.expressions]
-
-
-def _is_partial(index: Index) -> bool:
-    return any(name.endswith("_where") and value is not None for name, value in index.dialect_kwargs.items())
 
 
 def tables_of(mapper: Mapper[Any]) -> tuple[Table[Any], ...]:
@@ -275,7 +270,7 @@ def attribute_for_column(model: type, column_name: str, table: Table[Any] | None
     mapper = mapper_of(model)
     for candidate in (table,) if table is not None else tables_of(mapper):
         column = next((column for column in candidate.c if _same(column.name, column_name)), None)
-        name = _attribute_of(mapper, column) if column is not None else None
+        name = attribute_of(mapper, column) if column is not None else None
         if name is not None:
             return name
     return column_name

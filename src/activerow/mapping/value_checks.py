@@ -37,6 +37,8 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from activerow.backends import backend_named
 from activerow.errors import InvalidDataError
+from activerow.mapping.inspection import discriminator_of, says_own_class
+from activerow.mapping.read_only import refused_name
 from activerow.types import UTCDateTime, in_utc
 
 Check = Callable[[Any, str | None], str | None]
@@ -51,12 +53,27 @@ def check_row(state: InstanceState[Any], *, backend: str | None = None) -> None:
 
     Raises:
         InvalidDataError: For the first such value.
+        ReadOnlyFieldError: The row says that it is of another class of its hierarchy.
     """
+    if state.mapper.polymorphic_on is not None:
+        check_class(state)
     if state.key is None:
         check_values(state.mapper, state.dict, operation="insert", backend=backend)
     elif state.modified:
         changed = {name: state.dict.get(name) for name in state.committed_state}
         check_values(state.mapper, changed, operation="update", backend=backend)
+
+
+def check_class(state: InstanceState[Any]) -> None:
+    """Accept a row that says of itself what it is.
+
+    Raises:
+        ReadOnlyFieldError: It says that it is of another class of its hierarchy.
+    """
+    name = discriminator_of(state.mapper)
+    said = state.dict.get(name) if name is not None else None
+    if name is not None and said is not None and not says_own_class(state.class_, name, said):
+        raise refused_name(state.class_, name, ())
 
 
 def check_values(

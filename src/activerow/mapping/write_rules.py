@@ -1,18 +1,17 @@
 """What a model says about set-based writes: the one place where mixins act on them.
 
 `Query.update`, `Query.delete`, `create_many` and `upsert_many` never see the rows they write. A mixin that keeps a
-promise about every write (a version that counts, a history without gaps) states it as a rule:
+promise about every write (a history without gaps) states it as a rule:
 
 ```py
-class Versioned:
-    __write_rules__ = (CountsVersions(),)
+class Audited:
+    __write_rules__ = (RecordsSetWrites(),)
 ```
 
 The rules of a model are those of all classes it inherits from, base classes first. Whoever runs a set-based write
 
 1. calls `check(model, operation)` before anything is sent, where a rule may refuse it;
-2. adds `added_values(model, operation)` to the SET of an UPDATE, also the one inside an upsert;
-3. runs the statements, one for each of `SetWrite.targets`, inside `async with applied(session, write):`, and sets
+2. runs the statements, one for each of `SetWrite.targets`, inside `async with applied(session, write):`, and sets
    `write.count` before the block ends.
 """
 
@@ -42,7 +41,7 @@ class SetWrite:
         model: Whose rows are meant.
         values: Attribute to value or expression, for an UPDATE.
         targets: The conditions of each statement. A rule may replace them: by keys it has locked, in batches.
-        options: Statement options that change which rows there are.
+        options: Statement options that change which rows `targets` select.
         count: How many rows there were; set when the statements have run.
     """
 
@@ -59,11 +58,6 @@ class WriteRule:
 
     def check(self, model: type, operation: SetOperation) -> None:
         """Raise where the operation is refused for `model`; nothing has been sent."""
-
-    def values(self, model: type, operation: SetOperation) -> Mapping[str, Any]:
-        """Attribute to value or expression, to be set along with what the caller sets; the caller's values win."""
-        del model, operation
-        return {}
 
     @asynccontextmanager
     async def around(self, session: AsyncSession, write: SetWrite) -> AsyncGenerator[None, None]:
@@ -88,11 +82,6 @@ def check(model: type, operation: SetOperation) -> None:
     """Let every rule of the model refuse the operation."""
     for rule in rules_for(model):
         rule.check(model, operation)
-
-
-def added_values(model: type, operation: SetOperation) -> dict[str, Any]:
-    """What the rules of the model set along with the caller's values."""
-    return {name: value for rule in rules_for(model) for name, value in rule.values(model, operation).items()}
 
 
 @asynccontextmanager

@@ -10,10 +10,11 @@ from sqlalchemy import Column, Connection, Table, event, insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstanceState, Mapper, Session
 from sqlalchemy.orm.base import LoaderCallableStatus
+from sqlalchemy.sql.base import ExecutableOption
 
 from activerow.audit import current_actor, plain
 from activerow.errors import SerializationError, UnknownFieldError, UsageError
-from activerow.mapping import SetOperation, SetWrite, WriteRule, mapper_of, primary_key_names
+from activerow.mapping import SetOperation, SetWrite, Target, WriteRule, mapper_of, primary_key_names
 from activerow.mixins.audit_log import key_text, log_of, model_name
 from activerow.query.lookups import Key, among
 from activerow.types import utc_now
@@ -212,7 +213,7 @@ class RecordsSetWrites(WriteRule):
         names = _written_columns(write)
         before: dict[Key, Values] = {}
         for target in write.targets:
-            before.update(await _rows(session, write, target, names, lock=True))
+            before.update(await _rows(session, write, target, names, write.options, lock=True))
         keys = list(before)
         batches = [keys[start : start + _BATCH] for start in range(0, len(keys), _BATCH)]
         write.targets = tuple((among(write.model, batch),) for batch in batches)
@@ -228,16 +229,27 @@ def _written_columns(write: SetWrite) -> list[str]:
     columns = scope_of(mapper_of(write.model)).columns
     if write.operation == "delete":
         return list(columns)
-    return [name for name, column in columns.items() if name in write.values or column.onupdate is not None]
+    return [name for name, column in columns.items() if name in write.values or _moves(column)]
+
+
+def _moves(column: Column[Any]) -> bool:
+    """The column may change with any UPDATE of its row: by an `onupdate`, or because the database computes it."""
+    return column.onupdate is not None or column.server_onupdate is not None
 
 
 async def _rows(
-    session: AsyncSession, write: SetWrite, target: Any, names: list[str], *, lock: bool = False
+    session: AsyncSession,
+    write: SetWrite,
+    target: Target,
+    names: list[str],
+    options: Iterable[ExecutableOption] = (),
+    *,
+    lock: bool = False,
 ) -> dict[Key, Values]:
-    """Primary key to values of the rows that fulfil `target`."""
+    """Primary key to values of the rows that fulfil `target`; without `options` hidden ones too."""
     keys = primary_key_names(write.model)
     attributes = [getattr(write.model, name) for name in (*keys, *names)]
-    statement = select(*attributes).where(*target).options(*write.options)
+    statement = select(*attributes).where(*target).options(*options)
     if lock:
         statement = statement.with_for_update(of=write.model)
     rows = await session.execute(statement)

@@ -1,7 +1,7 @@
 """Optimistic locking: nobody overwrites a change that they have not seen."""
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Final, Self, cast
+from typing import Any, Final, Self, cast
 from weakref import WeakKeyDictionary, WeakSet
 
 from sqlalchemy import Column, ColumnElement, Connection, Delete, Integer, Table, Update, event, literal_column, select
@@ -10,7 +10,6 @@ from sqlalchemy.orm import Mapped, Mapper, mapped_column
 from activerow.backends import backend_of
 from activerow.database.failures import StaleVersionError
 from activerow.errors import StaleRecordError
-from activerow.mapping import SetOperation, WriteRule
 
 # Behind the columns of the model, which have 0, and before those of Timestamps.
 _LATE: Final = 9_000
@@ -21,21 +20,12 @@ _watched: "WeakSet[Connection]" = WeakSet()
 _mappers: "WeakKeyDictionary[Table[Any], Mapper[Any]]" = WeakKeyDictionary()
 
 
-class _CountsVersions(WriteRule):
-    """An upsert that changes a row makes a new version of it; for an UPDATE the column's `onupdate` does the same."""
-
-    def values(self, model: type, operation: SetOperation) -> Mapping[str, Any]:
-        return {"version": cast("Any", model).version + 1} if operation == "upsert_many" else {}
-
-
 class Versioned:
     """Adds `version`, which counts the changes of the row: 1 for a new one.
 
     An UPDATE or DELETE of a row that somebody else has changed or deleted since it was read raises `StaleRecordError`.
     Set-based updates count as well.
     """
-
-    __write_rules__: ClassVar[tuple[WriteRule, ...]] = (_CountsVersions(),)
 
     version: Mapped[int] = mapped_column(
         # A statement that activerow does not see (`session.execute(update(...))`) counts too.

@@ -12,11 +12,10 @@ from sqlalchemy.orm.base import instance_state
 from activerow.backends import backend_of
 from activerow.database.direct import Command
 from activerow.database.execution import Prepared, Ready, Write
-from activerow.errors import ReadOnlyFieldError, UnknownFieldError, UsageError
+from activerow.errors import UsageError
 from activerow.mapping import (
     PlainTable,
     SetWrite,
-    added_values,
     applied,
     check,
     check_values,
@@ -24,10 +23,10 @@ from activerow.mapping import (
     fields_of,
     hiding_of,
     mapper_of,
-    primary_key_names,
+    next_version,
+    refused_name,
     rules_for,
     tables_of,
-    version_name,
 )
 from activerow.query.lookups import among, is_expression
 from activerow.query.plan import Plan, compiled_once
@@ -75,23 +74,8 @@ def check_columns(model: type, values: Values) -> None:
     fields = fields_of(model)
     for name in values:
         if name not in fields.settable_columns:
-            raise _refusal(model, name)
+            raise refused_name(model, name, fields.settable_columns, columns_only="an UPDATE sets")
     check_values(mapper_of(model), {name: value for name, value in values.items() if not is_expression(value)})
-
-
-def _refusal(model: type, name: str) -> UsageError:
-    fields = fields_of(model)
-    if name in primary_key_names(model):
-        return ReadOnlyFieldError(model.__name__, name, "it is the primary key")
-    if name in fields.relations:
-        return ReadOnlyFieldError(model.__name__, name, "an UPDATE sets columns: give the foreign key's column")
-    if name == version_name(mapper_of(model)):
-        return ReadOnlyFieldError(model.__name__, name, "it counts the changes by itself")
-    if name in fields.columns:
-        return ReadOnlyFieldError(model.__name__, name, "it is set once, when the row is created")
-    if name in fields.hybrids:
-        return ReadOnlyFieldError(model.__name__, name, "an UPDATE sets columns, and this is none")
-    return UnknownFieldError(model.__name__, name, choices=fields.settable_columns)
 
 
 def check_delete(model: type, plan: Plan, *, hard: bool) -> None:
@@ -136,7 +120,7 @@ class SetCall(Write[int]):
         """The statement, where no mixin, option or session has a say in it."""
         entity, plan = entity_of(self.model), self.plan
         plain = PlainTable.of(entity)
-        if entity.against_reading or plain.against or rules_for(self.model) or plan.criteria_options(self.model):
+        if entity.against_writing or plain.against or rules_for(self.model) or plan.criteria_options(self.model):
             return None
         target = plan.target(self.model, backend_of(shop.dialect))
         table: Any = plain.table
@@ -170,7 +154,7 @@ class SetCall(Write[int]):
 async def update_rows(session: AsyncSession, model: type, plan: Plan, values: Values) -> int:
     """UPDATE the rows; those that the session holds show the new values. Returns how many there were."""
     columns = {name: _settable(model, name, value) for name, value in values.items()}
-    write = SetWrite("update", model, {**added_values(model, "update"), **columns}, options=plan.options)
+    write = SetWrite("update", model, {**next_version(model), **columns})
     await _run(session, plan, write, update(model).values(write.values))
     await read_expired(session, model)
     return write.count
@@ -181,16 +165,17 @@ async def delete_rows(session: AsyncSession, model: type, plan: Plan, *, hard: b
     hiding = hiding_of(model)
     if hiding is not None and not hard:
         return await update_rows(session, model, replace(plan, shown=()), {hiding.mark: hiding.value()})
-    write = SetWrite("delete", model, {}, options=plan.options)
+    write = SetWrite("delete", model, {})
     await _run(session, plan, write, delete(model))
     return write.count
 
 
 async def _run(session: AsyncSession, plan: Plan, write: SetWrite, statement: Update | Delete) -> None:
     write.targets = (plan.target(write.model, backend_of(session.get_bind().dialect)),)
+    write.options = tuple(plan.criteria_options(write.model))
     async with applied(session, write):
         for target in write.targets:
-            write.count += await _execute(session, write.model, plan, statement.where(*target))
+            write.count += await _execute(session, write.model, statement.where(*target).options(*write.options))
 
 
 def _settable(model: type, name: str, value: object) -> Any:
@@ -198,11 +183,9 @@ def _settable(model: type, name: str, value: object) -> Any:
     return type_coerce(cast("Any", value), getattr(model, name).type) if is_expression(value) else value
 
 
-async def _execute(session: AsyncSession, model: type, plan: Plan, statement: Update | Delete) -> int:
+async def _execute(session: AsyncSession, model: type, statement: Update | Delete) -> int:
     # Python does not compare as every collation does: which of the loaded rows are meant, the server says ("fetch").
     held = any(isinstance(row, model) for row in session.sync_session.identity_map.values())
-    criteria = plan.criteria_options(model)
-    statement = statement.options(*criteria) if criteria else statement
     options = {"synchronize_session": "fetch" if held else False}
     result = await session.execute(statement, execution_options=options)
     return cast("CursorResult[Any]", result).rowcount

@@ -6,6 +6,7 @@
 - `hook_runs`: a life-cycle hook while it runs.
 - `committed_changes`: what is told to subscribers once it is committed.
 - `rewind`: what rows show again after a rollback.
+- `kept_rows`: rows that `session.delete` marks as deleted.
 - `in_place`: values that changed in place, like the keys of a dict in a JSON column.
 - `outsiders`: rows outside the session that a flush meets through relations.
 """
@@ -14,6 +15,7 @@ from activerow.database.flush.around import refuse_waiting, refused, take_back
 from activerow.database.flush.committed_changes import News
 from activerow.database.flush.hook_runs import refuse_inside_flush, running_in
 from activerow.database.flush.in_place import in_place_columns, keep_contents
+from activerow.database.flush.kept_rows import delete_for_good, mark_deleted
 from activerow.database.flush.mapper_events import watch
 from activerow.database.flush.outsiders import AS_FLUSHED, attach, forget_back_reference, leave, queried_relations
 from activerow.database.flush.pending import take_written
@@ -24,10 +26,12 @@ __all__ = [
     "News",
     "RewindingSession",
     "attach",
+    "delete_for_good",
     "forget_back_reference",
     "in_place_columns",
     "keep_contents",
     "leave",
+    "mark_deleted",
     "queried_relations",
     "refuse_inside_flush",
     "refuse_waiting",

@@ -15,7 +15,7 @@ from sqlalchemy.util import await_only
 
 from activerow.database.engine import owners
 from activerow.database.failures import is_read
-from activerow.database.flush import RewindingSession, around, take_written
+from activerow.database.flush import RewindingSession, around, mark_deleted, take_written
 from activerow.database.unit.block import Kind
 from activerow.database.unit.lock import current_task
 from activerow.database.unit.results import share
@@ -67,6 +67,7 @@ class UnitSyncSession(RewindingSession):
             return
         unit, writes = self.unit, self.unit.writes
         unit.refuse_write()
+        mark_deleted(self)
         backend = self.bind.dialect.name if self.bind is not None else None
         try:
             around.prepare(self, self._wait)

@@ -15,8 +15,17 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import Mapper
 from sqlalchemy.orm.exc import UnmappedColumnError
 
-from activerow.errors import InvalidDataError, ReadOnlyFieldError, UnknownFieldError, UsageError
-from activerow.mapping import CREATED_AT, Check, check_for, fields_of, mapper_of, primary_key_names, tables_of
+from activerow.errors import InvalidDataError, UsageError
+from activerow.mapping import (
+    CREATED_AT,
+    Check,
+    check_for,
+    fields_of,
+    mapper_of,
+    primary_key_names,
+    refused_name,
+    tables_of,
+)
 from activerow.query.lookups import is_expression
 
 Row = Mapping[str, Any]
@@ -272,7 +281,7 @@ def _shape(model: type, names: frozenset[str], dialect: Dialect, *, filled: bool
     allowed = writable_names(model)
     for name in sorted(names):
         if name not in allowed:
-            raise _refusal(model, name, allowed)
+            raise refused_name(model, name, allowed, columns_only="many rows at once set")
     table = cast("Table", mapper.local_table)
     sources: list[Source] = []
     inlined = forced = False
@@ -300,19 +309,6 @@ def _shape(model: type, names: frozenset[str], dialect: Dialect, *, filled: bool
         inlined=inlined,
         forced=forced,
     )
-
-
-def _refusal(model: type, name: str, allowed: tuple[str, ...]) -> UsageError:
-    fields = fields_of(model)
-    if name in fields.relations:
-        return ReadOnlyFieldError(
-            model.__name__, name, "many rows at once set columns; write the related rows themselves"
-        )
-    if name in fields.columns:
-        return ReadOnlyFieldError(model.__name__, name, "the database computes it")
-    if name in mapper_of(model).all_orm_descriptors or isinstance(getattr(model, name, None), property):
-        return ReadOnlyFieldError(model.__name__, name, "many rows at once set columns, and this is none")
-    return UnknownFieldError(model.__name__, name, choices=allowed)
 
 
 def _attribute(mapper: Mapper[Any], column: Column[Any]) -> str | None:

@@ -10,7 +10,7 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import InstanceState, Mapper, RelationshipDirection
 
 from activerow.errors import UsageError
-from activerow.mapping import fields_of, mapper_of
+from activerow.mapping import check_class, discriminator_of, fields_of, mapper_of, says_own_class
 from activerow.model.bulk.columns import Row, Shape, shape_of, writable_names
 from activerow.model.rows import collect
 
@@ -31,6 +31,7 @@ class RowReader:
         """
         self._model, self._dialect, self._new = model, dialect, new
         self._mapper = mapper_of(model)
+        self._class_word = discriminator_of(self._mapper)
         self._known: dict[tuple[str, ...], Shape] = {}
         self._kinds: dict[type, RowReader] = {}
 
@@ -51,6 +52,9 @@ class RowReader:
         names = tuple(row)
         shape = self._known.get(names)
         if shape is None:
+            own = self._class_word
+            if own is not None and own in row and says_own_class(self._model, own, row[own]):
+                return self._shaped({name: value for name, value in row.items() if name != own})
             related = [name for name in names if self._is_to_one(name)]
             if related:
                 return self._shaped(self._with_keys(row, related))
@@ -118,6 +122,7 @@ class RowReader:
 
     def _values(self, state: InstanceState[Any]) -> dict[str, Any]:
         """What an instance has set; None counts where the column has nothing better, as in a flush."""
+        check_class(state)
         values: dict[str, Any] = {}
         for name in writable_names(self._model):
             if name in state.dict:

@@ -9,8 +9,8 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import QueryableAttribute
 
 from activerow.backends import backend_of
-from activerow.errors import ReadOnlyFieldError, UnknownFieldError, UsageError
-from activerow.mapping import CREATED_AT, fields_of, mapper_of, primary_key_names, unique_keys
+from activerow.errors import UnknownFieldError, UsageError
+from activerow.mapping import CREATED_AT, fields_of, mapper_of, primary_key_names, refused_name, unique_keys
 from activerow.model.bulk.columns import Row, RowContext, Shape
 
 Names = str | QueryableAttribute[Any] | Iterable[str | QueryableAttribute[Any]]
@@ -187,10 +187,10 @@ def _check_known(model: type, names: Iterable[str]) -> None:
 
 
 def _updated(model: type, names: tuple[str, ...]) -> frozenset[str]:
-    _check_known(model, names)
+    settable = fields_of(model).settable_columns
     for name in names:
-        if name not in fields_of(model).settable_columns:
-            raise ReadOnlyFieldError(model.__name__, name, "an update leaves it as it is")
+        if name not in settable:
+            raise refused_name(model, name, settable, columns_only="an UPDATE sets")
     return frozenset(names)
 
 

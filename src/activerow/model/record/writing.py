@@ -12,7 +12,7 @@ from activerow.database import database_of
 from activerow.database.execution import Call
 from activerow.errors import UnknownFieldError, UsageError
 from activerow.mapping import fields_of, on_class, on_instance
-from activerow.model.record.get_or_create import commit_where_due, get_or_create
+from activerow.model.record.get_or_create import commit_where_due, differing, get_or_create
 from activerow.model.rows import (
     Deletion,
     Insertion,
@@ -201,6 +201,7 @@ class Writing:
         Safe against others doing the same: the unique constraint decides, and it does not break an open unit.
 
         Raises:
+            UsageError: No unique key of the model stops a second row with these values.
             UniqueViolationError: Another unique constraint than that of `unique` stands against the new row.
         """
         row, made = await get_or_create(cls, unique, defaults, session=session, auto_commit=auto_commit)
@@ -218,12 +219,12 @@ class Writing:
         session: AsyncSession | None = None,
         auto_commit: bool | None = None,
     ) -> tuple[Self, bool]:
-        """As `get_or_create`; a row that is there is updated with `defaults`."""
-        row, made = await get_or_create(cls, unique, defaults, session=session, auto_commit=auto_commit)
+        """As `get_or_create`; a row that is there is updated with `defaults`, its unique values included."""
+        row, made = await get_or_create(cls, unique, defaults, session=session, auto_commit=auto_commit, renames=True)
         if made:
             await commit_where_due(cls, session, auto_commit)
         else:
-            await row.update(defaults, session=session, auto_commit=auto_commit)
+            await row.update(differing(unique, defaults), session=session, auto_commit=auto_commit)
         return row, made
 
 

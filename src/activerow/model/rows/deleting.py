@@ -6,6 +6,7 @@ from sqlalchemy import Delete, event, inspect
 from sqlalchemy.orm import InstanceState, RelationshipDirection, Session
 from sqlalchemy.orm.exc import StaleDataError
 
+from activerow.database.flush import delete_for_good
 from activerow.mapping import has_versions, hiding_of, is_partial
 
 
@@ -16,7 +17,7 @@ def delete_row(session: Session, row: object) -> None:
         StaleDataError: It is gone already.
     """
     _forget_partial_collections(inspect(row))
-    session.delete(row)
+    delete_for_good(session, row)
     connection = session.connection(bind_arguments={"mapper": inspect(row).mapper})
     internals: Any = session
 

@@ -1,6 +1,6 @@
 """What `create` and `fill` make of the values they are given: names checked, relations resolved, equals passed over."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import MISSING
 from typing import Any, cast
 
@@ -10,8 +10,14 @@ from sqlalchemy.orm.attributes import flag_modified
 
 from activerow.database.flush import in_place_columns, queried_relations
 from activerow.database.unit import is_settled
-from activerow.errors import ReadOnlyFieldError, UnknownFieldError, UsageError
-from activerow.mapping import CREATED_AT, fields_of, is_partial, mapper_of, primary_key_names, version_name
+from activerow.errors import UsageError
+from activerow.mapping import (
+    fields_of,
+    is_partial,
+    mapper_of,
+    refused_name,
+    says_own_class,
+)
 from activerow.members import Without
 from activerow.model.rows.attaching import append, at_home, refer_to
 from activerow.model.rows.members import take_out
@@ -45,11 +51,11 @@ def check_new(model: type, given: Mapping[str, object]) -> dict[str, object]:
         UsageError: A relation is given something else than rows of its model.
     """
     fields = fields_of(model)
-    allowed = {*fields.settable, *primary_key_names(model), *({CREATED_AT} & set(fields.columns))}
-    names = {name: value for name, value in given.items() if not _is_leftover(name, allowed)}
+    allowed = {*fields.settable, *fields.insert_only}
+    names = {name: value for name, value in given.items() if not _is_needless(model, name, value, allowed)}
     for name in names:
         if name not in allowed:
-            raise _refusal(model, name)
+            raise refused_name(model, name, fields.settable)
     _check_relatives(model, names)
     for name, value in names.items():
         if isinstance(value, Without):
@@ -110,10 +116,10 @@ def check_names(row: object, given: Mapping[str, object]) -> dict[str, object]:
         UsageError: A relation is given something else than rows of its model.
     """
     fields = fields_of(type(row))
-    checked = {n: v for n, v in given.items() if not _is_leftover(n, fields.settable)}
+    checked = {n: v for n, v in given.items() if not _is_needless(type(row), n, v, fields.settable)}
     for name in checked:
         if name not in fields.settable:
-            raise _refusal(type(row), name)
+            raise refused_name(type(row), name, fields.settable)
     _check_relatives(type(row), checked)
     _check_replaceable(inspect(row), checked)
     return checked
@@ -150,25 +156,11 @@ def _members(relation: RelationshipProperty[Any], value: object) -> Iterable[obj
     return _listed(value) if relation.uselist and is_collection(value) else (value,)
 
 
-def _is_leftover(name: str, known: Iterable[str]) -> bool:
-    return (name in _FORM_LEFTOVERS or name.startswith("hidden_")) and name not in known
-
-
-def _refusal(model: type, name: str) -> UnknownFieldError | ReadOnlyFieldError:
-    fields = fields_of(model)
-    if name in primary_key_names(model):
-        return ReadOnlyFieldError(model.__name__, name, "it is the primary key")
-    if name == version_name(mapper_of(model)):
-        return ReadOnlyFieldError(model.__name__, name, "it counts the changes; row.expect_version(...) compares it")
-    if name == CREATED_AT and name in fields.columns:
-        return ReadOnlyFieldError(model.__name__, name, "it is set once, when the row is created")
-    if name in fields.columns:
-        return ReadOnlyFieldError(model.__name__, name, "the database computes it")
-    if name in fields.relations:
-        return ReadOnlyFieldError(model.__name__, name, "the relation is viewonly")
-    if name in fields.hybrids or isinstance(getattr(model, name, None), property):
-        return ReadOnlyFieldError(model.__name__, name, "it has no setter")
-    return UnknownFieldError(model.__name__, name, choices=fields.settable)
+def _is_needless(model: type, name: str, value: object, known: Container[str]) -> bool:
+    """What a form sends along, and the word for the class that the row is of anyway."""
+    if name in known:
+        return False
+    return name in _FORM_LEFTOVERS or name.startswith("hidden_") or says_own_class(model, name, value)
 
 
 def _construct(model: type, values: dict[str, object]) -> Any:
