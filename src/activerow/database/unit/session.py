@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncResult, AsyncSession, Async
 from sqlalchemy.orm import InstanceState, ORMExecuteState, SessionTransaction
 from sqlalchemy.util import await_only
 
-from activerow.database.engine import owners
+from activerow.database.engine import own
 from activerow.database.failures import is_read
 from activerow.database.flush import RewindingSession, around, take_written
 from activerow.database.unit.block import Kind
@@ -103,7 +103,7 @@ class UnitSyncSession(RewindingSession):
 
 @event.listens_for(UnitSyncSession, "after_begin")
 def _after_begin(session: UnitSyncSession, _transaction: SessionTransaction, connection: Connection) -> None:
-    owners[connection] = session.unit
+    own(connection, session.unit)
     if session.unit.since is None:
         session.unit.since = asyncio.get_running_loop().time()
 

@@ -6,8 +6,7 @@ attached by each of them, so what is only referred to stays outside: a to-one re
 
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
-from typing import Any
-from weakref import WeakKeyDictionary
+from typing import Any, Final
 
 from sqlalchemy import inspect
 from sqlalchemy.orm import (
@@ -33,7 +32,8 @@ from activerow.database.unit import is_settled
 from activerow.errors import SessionConflictError, StaleRecordError, UsageError
 from activerow.mapping import version_name
 
-_appended: "WeakKeyDictionary[InstanceState[Any], list[object]]" = WeakKeyDictionary()
+_APPENDED: Final = "activerow_appended"
+"""What was appended to relations that are not loaded; kept by the row itself, to which its new members lead back."""
 
 
 @contextmanager
@@ -160,7 +160,7 @@ def append(row: object, name: str, value: object) -> None:
     impl.append(state, state.dict, at_home(state, value), None, passive=PassiveFlag.PASSIVE_NO_FETCH)
     if state.session is None and name not in state.dict:
         # Nobody else knows: a cascade looks at loaded collections only.
-        _appended.setdefault(state, []).append(value)
+        state.info.setdefault(_APPENDED, []).append(value)
 
 
 def _is_reference(relation: RelationshipProperty[Any], value: object) -> bool:
@@ -184,7 +184,7 @@ def _attach(session: Session, state: InstanceState[Any]) -> None:
         gone = other.deleted or other.was_deleted
         return gone or other.session is session or (other not in moved and is_settled(other.obj()))
 
-    for row in (state.obj(), *_appended.pop(state, ())):
+    for row in (state.obj(), *state.info.pop(_APPENDED, ())):
         arrival: InstanceState[Any] = inspect(row, raiseerr=True)
         if arrival.session is session:
             continue
@@ -249,7 +249,7 @@ def _apply_relation(source: InstanceState[Any], target: InstanceState[Any], name
         return
     impl: Any = target.manager[name].impl
     history = source.get_history(name, AS_FLUSHED)
-    for member in (history.added or ()) if name in source.dict else _appended.pop(source, ()):
+    for member in (history.added or ()) if name in source.dict else source.info.pop(_APPENDED, ()):
         leave(source.mapper.relationships[name], source.obj(), member)
         append(target.obj(), name, member)
     for member in history.deleted or ():
