@@ -6,6 +6,7 @@
 - `hook_runs`: a life-cycle hook while it runs.
 - `committed_changes`: what is told to subscribers once it is committed.
 - `rewind`: what rows show again after a rollback.
+- `unsaved`: what the program has changed and not saved, kept for the case that a lone call fails.
 - `in_place`: values that changed in place, like the keys of a dict in a JSON column.
 - `outsiders`: rows outside the session that a flush meets through relations.
 """

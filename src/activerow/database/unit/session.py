@@ -33,7 +33,8 @@ class UnitSyncSession(RewindingSession):
     def __init__(self, *args: Any, unit: Unit, **options: Any) -> None:
         super().__init__(*args, expire_on_commit=False, **options)
         self.unit = unit
-        self.keeps_contents = unit.kind is not Kind.CALL
+        self.keeps_unsaved = unit.kind is Kind.CALL
+        self.keeps_contents = not self.keeps_unsaved
         self.committed = False
 
     def add(self, instance: object, *args: Any, **options: Any) -> None:

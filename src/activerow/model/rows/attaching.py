@@ -51,8 +51,7 @@ def attached(session: Session, row: object) -> Generator[object, None, None]:
     if owner is not None and owner is not session:
         raise SessionConflictError(f"{row!r} is being used by another unit of work", row=repr(row))
     _refuse_deleted(state)
-    if isinstance(session, RewindingSession):
-        session.remember(state)
+    _remember(session, state)
     twin = session.identity_map.get(state.key) if owner is None and state.key is not None else None
     if twin is not None:
         _apply_changes(session, state, inspect(twin))
@@ -62,6 +61,11 @@ def attached(session: Session, row: object) -> Generator[object, None, None]:
     if owner is None:
         _attach(session, state)
     yield row
+
+
+def _remember(session: Session, state: InstanceState[Any]) -> None:
+    if isinstance(session, RewindingSession):
+        session.remember(state)
 
 
 def refuse_outdated(session: Session, row: object) -> None:
@@ -188,10 +192,12 @@ def _attach(session: Session, state: InstanceState[Any]) -> None:
         arrival: InstanceState[Any] = inspect(row, raiseerr=True)
         if arrival.session is session:
             continue
+        _remember(session, arrival)
         moved.update(_settle_relations(arrival))
         attach(session, row)
         # Read lazily: the relations of a relative are settled before the iterator goes on to what they lead to.
         for relative, *_ in arrival.mapper.cascade_iterator("save-update", arrival, halt_on=stays_outside):
+            _remember(session, inspect(relative))
             moved.update(_settle_relations(inspect(relative)))
             attach(session, relative)
 
