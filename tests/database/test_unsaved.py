@@ -104,7 +104,7 @@ async def shown() -> dict[str, Any]:
     }
 
 
-BEFORE: Final = {
+BEFORE: Final[dict[str, Any]] = {
     "title": "old",
     "facts": {},
     "tracked": {},
@@ -116,22 +116,22 @@ BEFORE: Final = {
 
 Change = Callable[[Desk, Room, Label], object]
 CHANGES: Final[dict[str, tuple[Change, dict[str, Any]]]] = {
-    "column": (lambda desk, *_: desk.fill(title="new"), {"title": "new"}),
-    "JSON": (lambda desk, *_: desk.facts.update(a=1), {"facts": {"a": 1}}),
-    "tracked JSON": (lambda desk, *_: desk.tracked.update(a=1), {"tracked": {"a": 1}}),
+    "column": (lambda desk, _, __: desk.fill(title="new"), {"title": "new"}),
+    "JSON": (lambda desk, _, __: desk.facts.update(a=1), {"facts": {"a": 1}}),
+    "tracked JSON": (lambda desk, _, __: desk.tracked.update(a=1), {"tracked": {"a": 1}}),
     "foreign key": (lambda desk, room, _: desk.fill(room_id=room.id), {"room_id": 2}),
     "relation": (lambda desk, room, _: desk.fill(room=room), {"room_id": 2}),
     "relation set by hand": (lambda desk, room, _: setattr(desk, "room", room), {"room_id": 2}),
     "member added": (
-        lambda desk, *_: desk.drawers.append(Drawer(colour="white")),
+        lambda desk, _, __: desk.drawers.append(Drawer(colour="white")),
         {"drawers": ["green", "black", "white"]},
     ),
-    "member removed": (lambda desk, *_: desk.drawers.pop(0), {"drawers": ["black"]}),
-    "members replaced": (lambda desk, *_: desk.fill(drawers=[Drawer(colour="white")]), {"drawers": ["white"]}),
+    "member removed": (lambda desk, _, __: desk.drawers.pop(0), {"drawers": ["black"]}),
+    "members replaced": (lambda desk, _, __: desk.fill(drawers=[Drawer(colour="white")]), {"drawers": ["white"]}),
     "label added": (lambda desk, _, blue: desk.labels.add(blue), {"labels": ["blue", "red"]}),
     "label given": (lambda desk, _, blue: desk.fill(labels=blue), {"labels": ["blue", "red"]}),
-    "label removed": (lambda desk, *_: desk.labels.clear(), {"labels": []}),
-    "write-only": (lambda desk, *_: desk.visits.add(Visit(who="ada")), {"visits": ["ada"]}),
+    "label removed": (lambda desk, _, __: desk.labels.clear(), {"labels": []}),
+    "write-only": (lambda desk, _, __: desk.visits.add(Visit(who="ada")), {"visits": ["ada"]}),
 }
 
 

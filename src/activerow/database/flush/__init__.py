@@ -16,7 +16,14 @@ from activerow.database.flush.committed_changes import News
 from activerow.database.flush.hook_runs import refuse_inside_flush, running_in
 from activerow.database.flush.in_place import in_place_columns, keep_contents
 from activerow.database.flush.mapper_events import watch
-from activerow.database.flush.outsiders import AS_FLUSHED, attach, forget_back_reference, leave, queried_relations
+from activerow.database.flush.outsiders import (
+    AS_FLUSHED,
+    attach,
+    forget_back_reference,
+    leave,
+    queried_relations,
+    reordered,
+)
 from activerow.database.flush.pending import take_written
 from activerow.database.flush.rewind import RewindingSession
 
@@ -33,6 +40,7 @@ __all__ = [
     "refuse_inside_flush",
     "refuse_waiting",
     "refused",
+    "reordered",
     "running_in",
     "take_back",
     "take_written",

@@ -62,9 +62,10 @@ def _shown(state: State, name: str) -> Any:
 def _before(state: State, name: str) -> Any:
     """The value from before the change, as the row's history has it."""
     before, impl = state.committed_state[name], cast("Any", state.manager[name].impl)
-    if isinstance(before, WriteOnlyHistory):
-        return _copied(cast("WriteOnlyHistory[Any]", before))
-    return list(before) if impl.collection and isinstance(before, list) else before
+    if issubclass(before.__class__, WriteOnlyHistory):
+        return _copied(before)
+    is_list = impl.collection and before.__class__ is list
+    return [*before] if is_list else before
 
 
 def _copied(noted: Noted) -> Noted:

@@ -27,6 +27,7 @@ from activerow.database.flush import (
     forget_back_reference,
     leave,
     queried_relations,
+    reordered,
 )
 from activerow.database.unit import is_settled
 from activerow.errors import SessionConflictError, StaleRecordError, UsageError
@@ -60,6 +61,10 @@ def attached(session: Session, row: object) -> Generator[object, None, None]:
         return
     if owner is None:
         _attach(session, state)
+    for member in reordered(state):
+        if object_session(member) is not session:
+            _remember(session, inspect(member, raiseerr=True))
+            attach(session, member)
     yield row
 
 
