@@ -63,6 +63,14 @@ _KINDS: Final[dict[str, tuple[type[DatabaseError], str | None]]] = {
     "57P04": (UnavailableError, "the database was dropped"),
     "57P05": (UnavailableError, "the server closed the connection, idle for too long"),
 }
+# The functions of the server that find out that a prepared statement is older than the tables and types it is about.
+_REVALIDATING: Final = frozenset(
+    {
+        "RevalidateCachedQuery",
+        *("getTypeInputInfo", "getTypeOutputInfo", "getTypeBinaryInputInfo", "getTypeBinaryOutputInfo"),
+    }
+)
+_OUTDATED: Final = "tables or types were changed since the statement was prepared"
 _FATAL: Final = ("40", "08", "57P", "25P03", "25P04", "3B001")
 
 # The words of a detail are in the server's language; its brackets are not: Key (a, b)=(1, 2) already exists.
@@ -88,6 +96,9 @@ def report(error: Any) -> Report:
     if sqlstate[:2] == "42":
         # A statement that does not compile: the message names tables and columns, never values.
         reason = _said(error, "message", "message_primary")
+    outdated = _said(error, "server_source_function", "source_function") in _REVALIDATING
+    if outdated:
+        kind, reason = TransientError, _OUTDATED
     columns, values = _key(_said(error, "detail", "message_detail") or "")
     column = _said(error, "column_name")
     return Report(
@@ -101,15 +112,19 @@ def report(error: Any) -> Report:
         columns=(column,) if column else columns,
         values=() if column else values,
         fatal=sqlstate.startswith(_FATAL),
+        outdated=outdated,
     )
 
 
 def _report_without_code(error: BaseException) -> Report:
-    """What psycopg finds by itself: a NUL character, which it calls DataError, and lost or refused connections.
+    """What the drivers find by themselves: psycopg a NUL character, which it calls DataError, and lost or refused
+    connections; asyncpg that a type which it knows has changed.
 
-    What libpq says about the latter names host and user; no other message goes without values.
+    What libpq says about connections names host and user; no other message goes without values.
     """
     kind = type(error)
+    if kind.__name__ == "OutdatedSchemaCacheError":
+        return Report(kind=TransientError, reason=_OUTDATED, outdated=True)
     if kind.__module__.partition(".")[0] != "psycopg":
         return Report()
     if kind.__name__ == "DataError":

@@ -17,6 +17,7 @@ class Report:
         foreign_key: Columns of `table` that refer to `target`.
         is_target: For a foreign key: the row that failed is the one referred to; None when the driver does not say.
         fatal: The server has ended the whole transaction; no savepoint is left to go back to.
+        outdated: Tables or types were changed since the statement was prepared: sent anew, it works.
     """
 
     kind: type[DatabaseError] = DatabaseError
@@ -32,3 +33,4 @@ class Report:
     target: str | None = None
     is_target: bool | None = None
     fatal: bool = False
+    outdated: bool = False

@@ -18,7 +18,7 @@ from activerow.database.direct.connections import Connections
 from activerow.database.direct.wrapping import wrapped, wrapped_without_connection
 from activerow.database.engine import Answer as Heard
 from activerow.database.engine import clock_of
-from activerow.database.failures import note_autocommitted
+from activerow.database.failures import is_outdated, note_autocommitted
 from activerow.database.unit import to_the_end
 from activerow.errors.call_site import CallSite, task_site
 
@@ -81,6 +81,8 @@ class Channel(ABC):
 
     async def run(self, command: Command, parameters: Parameters = (), *, repeats: bool = True) -> Answer:
         """Run a command and commit it; a read whose connection turns out to be dead is repeated once.
+
+        So is a command that the server refused because the tables have changed since it was prepared.
 
         Raises:
             DBAPIError: And whatever else SQLAlchemy raises in its place.
@@ -179,17 +181,17 @@ class Channel(ABC):
         raised = wrapped(self._engine, connection, command, attempt.parameters, error)
         cause = getattr(raised, "orig", error)
         lost = getattr(raised, "connection_invalidated", False) or not self.is_open(connection._connection)
-        unanswered = lost or isinstance(error, OSError)
+        unanswered, outdated = lost or isinstance(error, OSError), is_outdated(raised)
         if command.writes and unanswered and self.was_sent(attempt.record) and not self.was_refused(error):
             note_autocommitted(raised)
-        if lost:
+        if lost or outdated:
             attempt.connections.distrust(attempt.record)
             self._drop(attempt, cause)
         elif isinstance(error, TimeoutError):
             await to_the_end(self._settle(attempt, error))
         else:
             await self._give_back(attempt)
-        if lost and attempt.repeats and not command.writes:
+        if attempt.repeats and (outdated or (lost and not command.writes)):
             return await self.run(command, attempt.parameters, repeats=False)
         if attempt.started is not None:
             self._report(command, Heard(time.perf_counter() - attempt.started, error=cause))

@@ -14,7 +14,7 @@ from activerow.database.engine.budget import within_budget
 from activerow.database.engine.creating import Options, async_url
 from activerow.database.engine.engines import EngineSet, running_loop
 from activerow.database.engine.listeners import collection, listen, own_listeners
-from activerow.database.engine.owner import owners
+from activerow.database.engine.owner import own
 from activerow.database.engine.replicas import Replicas
 from activerow.database.engine.sqlite_connection import CancellableConnection
 from activerow.database.engine.sqlite_setup import writers
@@ -32,8 +32,8 @@ __all__ = [
     "clock_of",
     "collection",
     "listen",
+    "own",
     "own_listeners",
-    "owners",
     "running_loop",
     "within_budget",
     "writers",

@@ -39,6 +39,8 @@ def discard(engine: AsyncEngine) -> None:
         connection = entry.driver_connection
         if connection is not None:
             _drop(connection)
+            record: Any = entry
+            record.fairy_ref = None  # who still has it may let go of it: the pool does not call that forgotten
     engine.sync_engine.dispose(close=False)
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,8 @@ from activerow.database.engine import sqlite_setup, timing
 from activerow.database.engine.creating import Options, make_engine
 from activerow.database.engine.discarding import discard, watch
 from activerow.database.engine.listeners import listen
-from activerow.database.engine.owner import owners
-from activerow.database.failures import is_read, translating
+from activerow.database.engine.owner import owner_of
+from activerow.database.failures import is_outdated, is_read, translating
 from activerow.errors import NotBoundError, UsageError
 
 logger = logging.getLogger("activerow")
@@ -188,7 +189,10 @@ def running_loop() -> asyncio.AbstractEventLoop | None:
 
 def _on_error(context: ExceptionContext) -> None:
     """Mark the unit whose statement failed, also one sent past activerow."""
-    unit = owners.get(context.connection) if context.connection is not None else None
+    if context.engine is not None and is_outdated(context.sqlalchemy_exception):
+        pool: Any = context.engine.pool
+        pool._invalidate_time = time.time()  # what was prepared on its other connections is as old
+    unit = owner_of(context.connection)
     execution: Any = context.execution_context
     never_sent = context.statement is not None and execution is None
     if unit is None or context.is_pre_ping or never_sent:

@@ -1,7 +1,7 @@
 """Whose transaction runs on a connection: what the engine's listeners ask of a unit of work."""
 
 from typing import Protocol
-from weakref import WeakKeyDictionary
+from weakref import ReferenceType, WeakKeyDictionary, ref
 
 from sqlalchemy import Connection
 
@@ -25,4 +25,16 @@ class Owner(Protocol):
         ...
 
 
-owners: WeakKeyDictionary[Connection, Owner] = WeakKeyDictionary()
+# Weak on both sides: the error that broke a unit leads, by its traceback, to the connection that it happened on.
+_owners: WeakKeyDictionary[Connection, ReferenceType[Owner]] = WeakKeyDictionary()
+
+
+def own(connection: Connection, owner: Owner) -> None:
+    """Note that the transaction of `owner` runs on `connection`."""
+    _owners[connection] = ref(owner)
+
+
+def owner_of(connection: Connection | None) -> Owner | None:
+    """The unit of work whose transaction runs on `connection`; None for a connection of somebody else."""
+    reference = _owners.get(connection) if connection is not None else None
+    return reference() if reference is not None else None

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.util import await_only
 
 from activerow.database.engine.listeners import listen
-from activerow.database.engine.owner import owners
+from activerow.database.engine.owner import owner_of
 from activerow.database.engine.sqlite_connection import CancellableConnection
 from activerow.database.engine.writer_queue import WriterQueue
 from activerow.database.failures import is_read
@@ -118,7 +118,7 @@ def _before_statement(
     A reader that turns writer after somebody else wrote gets SQLITE_BUSY at once, and no waiting helps.
     """
     if connection.info.pop("activerow_begin", False):
-        unit = owners.get(connection)
+        unit = owner_of(connection)
         immediate = unit.immediate if unit is not None else None
         if immediate is None:
             immediate = not is_read(statement)

@@ -17,7 +17,7 @@ from sqlalchemy.orm import registry
 
 from activerow.database.engine import statements
 from activerow.database.engine.listeners import listen
-from activerow.database.engine.owner import Owner, owners
+from activerow.database.engine.owner import Owner, owner_of
 from activerow.database.engine.statements import Statement
 from activerow.database.failures import first_word, read_statement
 from activerow.errors.call_site import statement_site
@@ -86,7 +86,7 @@ class Clock:
 
     def _report(self, connection: Connection, context: Any, sql: str, answer: Answer) -> None:
         if self._is_slow(answer) or _is_heard():
-            unit = owners.get(connection)
+            unit = owner_of(connection)
             self.report(sql, answer, self._model(context, sql, unit), unit.route if unit is not None else None)
 
     def hears(self) -> bool:

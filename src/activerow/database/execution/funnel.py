@@ -16,10 +16,10 @@ from sqlalchemy.orm.base import instance_state
 from activerow.database.execution.calls import Call, Read, Ready, Script, Write
 from activerow.database.execution.direct import Direct, Way
 from activerow.database.execution.scope import Scopes
-from activerow.database.failures import translate
+from activerow.database.failures import is_outdated, translate
 from activerow.database.flush import running_in
 from activerow.database.unit import Kind, Level, Unit, UnitSession, UnitSyncSession
-from activerow.errors import ActiveRowError, SessionConflictError, UsageError
+from activerow.errors import ActiveRowError, SessionConflictError, TransientError, UsageError
 
 T = TypeVar("T")
 Work = Callable[[AsyncSession], Awaitable[T]]
@@ -92,7 +92,7 @@ class Execution:
                     return await _follow(script, way)
         except Exception as error:
             raise self._told(error, read, None) from error
-        return await self._alone(read, _by_session(read), immediate=False, to_replica=to_replica)
+        return await self._read_in_unit(read, _by_session(read), to_replica=to_replica)
 
     async def carry_out(self, write: Write[T]) -> T:
         """Carry out the write of a row: one statement where that is enough, else the work of a session.
@@ -144,8 +144,17 @@ class Execution:
         session = await self._session(call)
         if session is None:
             to_replica = self._replicas.wanted(call.replica, call.model, call.operation)
-            return await self._alone(call, work, immediate=False, to_replica=to_replica)
+            return await self._read_in_unit(call, work, to_replica=to_replica)
         return await self._within(call, session, work)
+
+    async def _read_in_unit(self, call: Call | Read[Any], work: Work[T], *, to_replica: bool) -> T:
+        """Read in a unit of the call's own, and in another one when tables were changed under a prepared statement."""
+        try:
+            return await self._alone(call, work, immediate=False, to_replica=to_replica)
+        except TransientError as error:
+            if not is_outdated(error):
+                raise
+        return await self._alone(call, work, immediate=False, to_replica=to_replica)
 
     async def write(
         self, call: Call, work: Work[T], *, auto_commit: bool | None = None, after: Work[None] | None = None

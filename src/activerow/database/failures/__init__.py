@@ -9,6 +9,7 @@ from activerow.database.failures.statement_text import first_word, is_read, read
 from activerow.database.failures.translation import (
     StaleVersionError,
     is_fatal,
+    is_outdated,
     note_autocommitted,
     translate,
     translating,
@@ -18,6 +19,7 @@ __all__ = [
     "StaleVersionError",
     "first_word",
     "is_fatal",
+    "is_outdated",
     "is_read",
     "note_autocommitted",
     "read_statement",

@@ -30,6 +30,7 @@ from activerow.errors import (
     SerializationError,
     StaleRecordError,
     StatementTimeoutError,
+    TransientError,
     UnavailableError,
 )
 from activerow.mapping import mapper_of
@@ -118,14 +119,21 @@ class translating:  # noqa: N801  # reads like a function: with translating("ins
 def is_fatal(error: BaseException) -> bool:
     """The server has ended the whole transaction: savepoints around the failed statement are gone too."""
     if isinstance(error, DBAPIError):
-        return error.connection_invalidated or _report(error.driver_exception).fatal
+        return error.connection_invalidated or _report(_driver_error(error)).fatal
     if isinstance(error, DeadlockError | SerializationError | CommitUnknownError):
         return True
     if isinstance(error, ActiveRowError):
         return error.__cause__ is not None and is_fatal(error.__cause__)
     if isinstance(error, EmulatedDBAPIException):
-        return _report(error.driver_exception).fatal
+        return _report(_driver_error(error)).fatal
     return _report(error).fatal or (isinstance(error, OSError) and _passed(error, _in_driver))
+
+
+def is_outdated(error: BaseException | None) -> bool:
+    """A prepared statement is older than the tables it is about: in another transaction it works."""
+    if isinstance(error, TransientError):
+        return is_outdated(error.__cause__)
+    return isinstance(error, DBAPIError) and _report(_driver_error(error)).outdated
 
 
 # --- errors of the drivers ------------------------------------------------------------------------------------------
@@ -134,10 +142,21 @@ def is_fatal(error: BaseException) -> bool:
 def _from_driver(error: DBAPIError, call: Call) -> ActiveRowError:
     statement = read_statement(error.statement, error.params)
     connecting = _passed(error, _in_connect)
-    report = _report(error.driver_exception)
+    report = _report(_driver_error(error))
     if report.code is None and report.kind is DatabaseError and _unusable(error.params):
         report = Report(kind=InvalidDataError, reason="wrong type")
     return _build(report, statement, call, lost=error.connection_invalidated, connecting=connecting)
+
+
+def _driver_error(error: DBAPIError | EmulatedDBAPIException) -> BaseException:
+    """What the driver has raised; `error` itself where SQLAlchemy, or a listener, made it without a driver's error.
+
+    SQLAlchemy's own `driver_exception` raises a ValueError there.
+    """
+    if isinstance(error, DBAPIError):
+        below = error.orig
+        return _driver_error(below) if isinstance(below, EmulatedDBAPIException) else below or error
+    return error.orig or error.__cause__ or error
 
 
 def _report(error: BaseException) -> Report:

@@ -7,6 +7,7 @@
 - `committed_changes`: what is told to subscribers once it is committed.
 - `rewind`: what rows show again after a rollback.
 - `kept_rows`: rows that `session.delete` marks as deleted.
+- `unsaved`: what the program has changed and not saved, kept for the case that a lone call fails.
 - `in_place`: values that changed in place, like the keys of a dict in a JSON column.
 - `outsiders`: rows outside the session that a flush meets through relations.
 """
@@ -17,7 +18,14 @@ from activerow.database.flush.hook_runs import refuse_inside_flush, running_in
 from activerow.database.flush.in_place import in_place_columns, keep_contents
 from activerow.database.flush.kept_rows import delete_for_good, mark_deleted
 from activerow.database.flush.mapper_events import watch
-from activerow.database.flush.outsiders import AS_FLUSHED, attach, forget_back_reference, leave, queried_relations
+from activerow.database.flush.outsiders import (
+    AS_FLUSHED,
+    attach,
+    forget_back_reference,
+    leave,
+    queried_relations,
+    reordered,
+)
 from activerow.database.flush.pending import take_written
 from activerow.database.flush.rewind import RewindingSession
 
@@ -36,6 +44,7 @@ __all__ = [
     "refuse_inside_flush",
     "refuse_waiting",
     "refused",
+    "reordered",
     "running_in",
     "take_back",
     "take_written",

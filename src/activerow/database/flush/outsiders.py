@@ -7,7 +7,8 @@ Three kinds of others are met every day:
   for its own save;
 - a stored object that was taken out: it has to come in, because its foreign key changes;
 - a stored object of a many-to-many relation, which tasks may share: only its key is needed, so another object of the
-  same row stands in for it during the flush.
+  same row stands in for it during the flush;
+- a member of an `ordering_list` that has moved: its place is a column of its own.
 """
 
 from collections.abc import Callable, Iterator
@@ -16,6 +17,7 @@ from typing import Any, Final, cast
 from weakref import WeakKeyDictionary
 
 from sqlalchemy import inspect
+from sqlalchemy.ext.orderinglist import OrderingList
 from sqlalchemy.orm import InstanceState, Mapper, PassiveFlag, RelationshipProperty, Session, make_transient_to_detached
 from sqlalchemy.orm.attributes import set_committed_value
 
@@ -49,6 +51,8 @@ def settle_strangers(session: Session) -> list[PutBack]:
     put_back: list[PutBack] = []
     for instance in (*session.dirty, *session.new):
         state: State = instance._sa_instance_state
+        for member in _outside(session, reordered(state)):
+            attach(session, member)
         for relation in _changed_collections(state):
             history = state.get_history(relation.key, AS_FLUSHED)
             for member in _outside(session, history.deleted):
@@ -63,6 +67,17 @@ def settle_strangers(session: Session) -> list[PutBack]:
                     put_back.append(_exchange(state, relation.key, member, _stand_in(session, member)))
                     put_back.append(partial(forget_back_reference, relation, instance, member))
     return put_back
+
+
+def reordered(state: State) -> list[object]:
+    """The stored members of a row's loaded `ordering_list`s whose place is unsaved."""
+    moved: list[object] = []
+    for name in state.dict.keys() & state.mapper.relationships.keys():
+        if isinstance(state.dict[name], OrderingList):
+            members: OrderingList[Any] = state.dict[name]
+            states: list[State] = [member._sa_instance_state for member in members]
+            moved += (s.obj() for s in states if s.key is not None and members.ordering_attr in s.committed_state)
+    return moved
 
 
 def forget_back_reference(relation: RelationshipProperty[Any], owner: object, member: Any) -> None:

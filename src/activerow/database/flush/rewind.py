@@ -13,6 +13,7 @@ Each open transaction or savepoint has a journal. Rows enter it before they are 
 entry wins. A released savepoint hands its journal to the transaction around it.
 """
 
+import logging
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, cast
@@ -24,6 +25,9 @@ from sqlalchemy.orm.base import LoaderCallableStatus
 
 from activerow.database.flush.in_place import Content, contents_of, in_place_columns, note_contents
 from activerow.database.flush.outsiders import queried_relations, settle_strangers
+from activerow.database.flush.unsaved import Unsaved
+
+logger = logging.getLogger("activerow")
 
 Values = dict[str, Any]
 
@@ -52,26 +56,40 @@ class RewindingSession(Session):
     """A Session that puts values back on rollback instead of expiring them."""
 
     keeps_contents = True
+    keeps_unsaved = False
+    """Whether rows have their unsaved changes again, rather than what is stored: after a call that stands alone."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self.journals: dict[SessionTransaction, Journal] = {}
         self.written: dict[InstanceState[Any], Values] = {}
         self.put_back: list[Callable[[], None]] = []
+        self.unsaved: dict[InstanceState[Any], Unsaved] = {}
+        self.undone = False
         self.added: WeakKeyDictionary[InstanceState[Any], list[tuple[str, object]]] = WeakKeyDictionary()
         """What new rows were given for relations that are only queried, which keep no members."""
 
-    def remember(self, state: InstanceState[Any]) -> None:
+    def remember(self, state: InstanceState[Any], *, in_flush: bool = False) -> None:
         """Record what a stored row shows now, so that a rollback of the innermost transaction brings it back."""
         journal = self.journal()
         if state.key is not None and state not in journal.stored and state not in journal.created:
             journal.stored[state] = _stored_values(state)
+            if self.keeps_unsaved and not in_flush and state not in self.unsaved:
+                self.unsaved[state] = Unsaved(state)
 
     def original(self, state: InstanceState[Any], name: str) -> Any:
         """The value that attribute `name` had when this session's transaction began; the present one when unchanged."""
         stored = next((j.stored[state] for j in self.journals.values() if state in j.stored), None)
         value = (_stored_values(state) if stored is None else stored).get(name)
         return value.copied if isinstance(value, Content) else value
+
+    def close(self) -> None:
+        """Let go of all rows; those of a lone call that was undone have their unsaved changes again."""
+        unsaved, self.unsaved = self.unsaved, {}
+        super().close()
+        if self.undone:
+            for state, changes in unsaved.items():
+                changes.put_back(state)
 
     def refresh(self, instance: object, *args: Any, **options: Any) -> None:
         """Read a row again, remembering what it showed."""
@@ -117,9 +135,19 @@ class RewindingSession(Session):
             for name, member in self.added.pop(state, ()):
                 impl: Any = state.manager[name].impl
                 impl.append(state, state.dict, member, None, passive=PassiveFlag.PASSIVE_NO_FETCH)
-        for state, values in shown.items():
-            if state.key is not None and state.obj() is not None and (state.expired or state in journal.stored):
-                _show(state, values)
+        self._show_stored(shown, journal)
+        self.undone = self.undone or transaction.parent is None
+
+    @staticmethod
+    def _show_stored(shown: dict[InstanceState[Any], Values], journal: Journal) -> None:
+        alive = [
+            (state, values) for state, values in shown.items() if state.key is not None and state.obj() is not None
+        ]
+        stored = [(state, values) for state, values in alive if state.expired or state in journal.stored]
+        for state, values in stored:
+            _show(state, values)
+        for state, values in stored:  # last: a collection may ask each member for its key, or its position
+            _show_members(state, values)
 
 
 def _stored_values(state: InstanceState[Any]) -> Values:
@@ -162,9 +190,18 @@ def _show(state: InstanceState[Any], values: Values) -> None:
     }
     dict_.update(plain)
     internals._commit(dict_, plain)
-    for name in values.keys() - plain.keys():
+
+
+def _show_members(state: InstanceState[Any], values: Values) -> None:
+    """Make the loaded collections of a stored row hold the members that they have in `values`."""
+    for name, value in values.items():
         impl: Any = state.manager[name].impl
-        impl.set_committed_value(state, dict_, values[name])
+        if not impl.collection:
+            continue
+        try:
+            impl.set_committed_value(state, state.dict, value)
+        except Exception as error:  # noqa: BLE001  (a collection class of the program's own; the other rows still go back)
+            logger.warning("%r.%s counts as not loaded: %s", state.obj(), name, type(error).__name__)
 
 
 def _make_new(state: InstanceState[Any], values: Values) -> None:
@@ -229,7 +266,7 @@ def _after_flush(session: RewindingSession, context: UOWTransaction) -> None:
     flush: Any = context
     for state in cast("list[InstanceState[Any]]", list(flush.states)):
         if state.key is not None:
-            session.remember(state)  # rows that the flush itself reached, by a cascade
+            session.remember(state, in_flush=True)  # rows that the flush itself reached, by a cascade
         if in_place_columns(state.mapper):
             note_contents(state, state.committed_state if state.key is not None else None)
     for state, before in session.written.items():

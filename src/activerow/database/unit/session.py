@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncResult, AsyncSession, Async
 from sqlalchemy.orm import InstanceState, ORMExecuteState, SessionTransaction
 from sqlalchemy.util import await_only
 
-from activerow.database.engine import owners
+from activerow.database.engine import own
 from activerow.database.failures import is_read
 from activerow.database.flush import RewindingSession, around, mark_deleted, take_written
 from activerow.database.unit.block import Kind
@@ -33,7 +33,8 @@ class UnitSyncSession(RewindingSession):
     def __init__(self, *args: Any, unit: Unit, **options: Any) -> None:
         super().__init__(*args, expire_on_commit=False, **options)
         self.unit = unit
-        self.keeps_contents = unit.kind is not Kind.CALL
+        self.keeps_unsaved = unit.kind is Kind.CALL
+        self.keeps_contents = not self.keeps_unsaved
         self.committed = False
 
     def add(self, instance: object, *args: Any, **options: Any) -> None:
@@ -104,7 +105,7 @@ class UnitSyncSession(RewindingSession):
 
 @event.listens_for(UnitSyncSession, "after_begin")
 def _after_begin(session: UnitSyncSession, _transaction: SessionTransaction, connection: Connection) -> None:
-    owners[connection] = session.unit
+    own(connection, session.unit)
     if session.unit.since is None:
         session.unit.since = asyncio.get_running_loop().time()
 

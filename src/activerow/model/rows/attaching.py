@@ -6,8 +6,7 @@ attached by each of them, so what is only referred to stays outside: a to-one re
 
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
-from typing import Any
-from weakref import WeakKeyDictionary
+from typing import Any, Final
 
 from sqlalchemy import inspect
 from sqlalchemy.orm import (
@@ -28,12 +27,14 @@ from activerow.database.flush import (
     forget_back_reference,
     leave,
     queried_relations,
+    reordered,
 )
 from activerow.database.unit import is_settled
 from activerow.errors import SessionConflictError, StaleRecordError, UsageError
 from activerow.mapping import version_name
 
-_appended: "WeakKeyDictionary[InstanceState[Any], list[object]]" = WeakKeyDictionary()
+_APPENDED: Final = "activerow_appended"
+"""What was appended to relations that are not loaded; kept by the row itself, to which its new members lead back."""
 
 
 @contextmanager
@@ -51,8 +52,7 @@ def attached(session: Session, row: object) -> Generator[object, None, None]:
     if owner is not None and owner is not session:
         raise SessionConflictError(f"{row!r} is being used by another unit of work", row=repr(row))
     _refuse_deleted(state)
-    if isinstance(session, RewindingSession):
-        session.remember(state)
+    _remember(session, state)
     twin = session.identity_map.get(state.key) if owner is None and state.key is not None else None
     if twin is not None:
         _apply_changes(session, state, inspect(twin))
@@ -61,7 +61,16 @@ def attached(session: Session, row: object) -> Generator[object, None, None]:
         return
     if owner is None:
         _attach(session, state)
+    for member in reordered(state):
+        if object_session(member) is not session:
+            _remember(session, inspect(member, raiseerr=True))
+            attach(session, member)
     yield row
+
+
+def _remember(session: Session, state: InstanceState[Any]) -> None:
+    if isinstance(session, RewindingSession):
+        session.remember(state)
 
 
 def refuse_outdated(session: Session, row: object) -> None:
@@ -160,7 +169,7 @@ def append(row: object, name: str, value: object) -> None:
     impl.append(state, state.dict, at_home(state, value), None, passive=PassiveFlag.PASSIVE_NO_FETCH)
     if state.session is None and name not in state.dict:
         # Nobody else knows: a cascade looks at loaded collections only.
-        _appended.setdefault(state, []).append(value)
+        state.info.setdefault(_APPENDED, []).append(value)
 
 
 def _is_reference(relation: RelationshipProperty[Any], value: object) -> bool:
@@ -184,14 +193,16 @@ def _attach(session: Session, state: InstanceState[Any]) -> None:
         gone = other.deleted or other.was_deleted
         return gone or other.session is session or (other not in moved and is_settled(other.obj()))
 
-    for row in (state.obj(), *_appended.pop(state, ())):
+    for row in (state.obj(), *state.info.pop(_APPENDED, ())):
         arrival: InstanceState[Any] = inspect(row, raiseerr=True)
         if arrival.session is session:
             continue
+        _remember(session, arrival)
         moved.update(_settle_relations(arrival))
         attach(session, row)
         # Read lazily: the relations of a relative are settled before the iterator goes on to what they lead to.
         for relative, *_ in arrival.mapper.cascade_iterator("save-update", arrival, halt_on=stays_outside):
+            _remember(session, inspect(relative))
             moved.update(_settle_relations(inspect(relative)))
             attach(session, relative)
 
@@ -249,7 +260,7 @@ def _apply_relation(source: InstanceState[Any], target: InstanceState[Any], name
         return
     impl: Any = target.manager[name].impl
     history = source.get_history(name, AS_FLUSHED)
-    for member in (history.added or ()) if name in source.dict else _appended.pop(source, ()):
+    for member in (history.added or ()) if name in source.dict else source.info.pop(_APPENDED, ()):
         leave(source.mapper.relationships[name], source.obj(), member)
         append(target.obj(), name, member)
     for member in history.deleted or ():

@@ -8,6 +8,7 @@ from sqlalchemy.orm import InstanceState
 from sqlalchemy.orm.base import instance_state
 
 from activerow.database.execution import Prepared, Ready, Write
+from activerow.database.flush import reordered
 from activerow.errors import StaleRecordError
 from activerow.mapping import Entity, PlainTable, check_values, entity_of, set_shown
 from activerow.model.rows.attaching import attached
@@ -287,6 +288,7 @@ def _is_plain(entity: Entity, state: State, operation: Any = "update") -> bool:
         and state.session_id is None
         and not (state.was_deleted or state.deleted or state.expired)
         and entity.writes_directly(operation)
+        and not (entity.relations and reordered(state))
     )
 
 

@@ -11,8 +11,9 @@ from sqlalchemy.orm import Session
 
 from activerow.database import Database, database_of
 from activerow.database.execution import Call
+from activerow.database.failures import is_outdated
 from activerow.database.unit import Unit, UnitSession, to_the_end
-from activerow.errors import UsageError
+from activerow.errors import TransientError, UsageError
 from activerow.query.plan import Plan
 from activerow.query.related import remember_result
 from activerow.query.results.batches import Batches, Fetch, cursor_batches, separate_batches
@@ -107,7 +108,7 @@ class _Feed(Generic[M]):
         if self._over:
             return []
         try:
-            rows = await self._read(*await self._opened())
+            rows = await self._first() if self._source is None else await self._read(*self._source)
         except BaseException:
             await self.close()
             raise
@@ -117,6 +118,17 @@ class _Feed(Generic[M]):
         if self._own is not None:
             _let_go(self._own.sync)
         return rows
+
+    async def _first(self) -> list[M]:
+        """The first rows; asked for anew when tables were changed under a prepared statement."""
+        try:
+            return await self._read(*await self._opened())
+        except TransientError as error:
+            if self._own is None or not is_outdated(error):
+                raise
+        await self.close()
+        self._source, self._over = None, False
+        return await self._read(*await self._opened())
 
     async def _read(self, session: AsyncSession | None, batches: Batches[M]) -> list[M]:
         if session is None:
