@@ -45,8 +45,10 @@ class ToggledChannel(Channel):
     async def settle(self, connection: Any) -> None:
         """Stop the write, and wait for its end."""
         writing = self._writing.pop(connection, None)
-        if writing is not None and not writing.done():
-            await self.stop(connection, writing)
+        if writing is not None:
+            writing.add_done_callback(_hear)
+            if not writing.done():
+                await self.stop(connection, writing)
 
     def was_sent(self, record: Any) -> bool:
         """Not while the connection could not even be told to commit."""
@@ -71,3 +73,9 @@ class ToggledChannel(Channel):
     def _on_checkout(self, adapted: Any, record: ConnectionPoolEntry, _fairy: object) -> None:
         if record.info.pop(_COMMITTING, False):
             self.commit_no_more(adapted)
+
+
+def _hear(writing: "asyncio.Task[Answer]") -> None:
+    """Nobody else asks for its error any more."""
+    if not writing.cancelled():
+        writing.exception()
