@@ -111,7 +111,7 @@ async def caught(db: Database, statement: Executable, *, direct: bool) -> Except
             else:
                 async with AsyncSession(db.engine) as session:
                     await session.execute(statement)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001  (whatever it is, it is compared)
         return error
     return None
 

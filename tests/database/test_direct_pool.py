@@ -118,7 +118,7 @@ async def test_old_and_invalidated_connections_are_replaced(make_database: MakeD
 
 
 async def test_events_of_the_pool_are_fired(make_database: MakeDatabase) -> None:
-    """When a connection is made, found to be invalid and closed; those of taking it and giving it back are a session's."""
+    """When a connection is made, given up and closed; those of taking it and giving it back are a session's."""
     db = await make_database(Base, pool_size=1)
     await run(db, select(User.id))
     seen: list[str] = []
@@ -166,7 +166,11 @@ async def test_a_connection_that_was_idle_is_tested_first(make_database: MakeDat
     tested: list[object] = []
 
     def make(ping: Callable[[Any], bool]) -> Callable[[Any], bool]:
-        return lambda connection: tested.append(connection) is None and ping(connection)
+        def note(connection: Any) -> bool:
+            tested.append(connection)
+            return ping(connection)
+
+        return note
 
     with replaced(db.engine.dialect, "_do_ping_w_event", make):
         for _ in range(2):

@@ -1,5 +1,6 @@
 """A statement by the driver's own call gives its rows, and is committed."""
 
+import pytest
 from sqlalchemy import delete, insert, literal_column, select, update
 
 from activerow import Database
@@ -8,8 +9,6 @@ from tests.tools.backends.active import MakeDatabase
 from tests.tools.backends.backend import Backend
 from tests.tools.backends.plugin import OtherConnection
 from tests.tools.direct import channel, run
-
-import pytest
 
 
 @pytest.fixture

@@ -22,6 +22,7 @@ class Cable:
         self._cuts, self._delivers = 0, False
         self._writers: set[asyncio.StreamWriter] = set()
         self._asked: set[asyncio.StreamWriter] = set()
+        self._serving: set[asyncio.Task[None] | None] = set()
 
     def cut_at_next_request(self, times: int, *, deliver: bool = False) -> None:
         """Break the connection at the next request, which still reaches the server or does not."""
@@ -41,6 +42,11 @@ class Cable:
         for writer in tuple(self._writers):
             writer.transport.abort()
 
+    async def closed(self) -> None:
+        """Break every connection, and wait until nobody serves one."""
+        self.close()
+        await asyncio.gather(*filter(None, self._serving))
+
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Carry one connection to the server and back."""
         if self._refuses:
@@ -48,7 +54,9 @@ class Cable:
             return
         there, back = await asyncio.open_connection(self._server.host, self._server.port)
         self._writers |= {writer, back}
+        self._serving.add(serving := asyncio.current_task())
         await asyncio.gather(self._ask(reader, back, writer), self._answer(there, writer, back))
+        self._serving.discard(serving)
         self._writers -= {writer, back}
 
     async def _ask(
@@ -98,4 +106,4 @@ async def cable(server: URL) -> AsyncGenerator[Cable]:
         yield line
     finally:
         listening.close()
-        line.close()
+        await line.closed()

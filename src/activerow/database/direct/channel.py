@@ -78,7 +78,7 @@ class Channel(ABC):
             pooled = self._pooled = served(engine, self.is_ready)
         return (
             pooled is not None
-            and pooled.watch.is_ours()
+            and (pooled.watch.is_ours() or pooled.watch_again())
             and not engine._execution_options
             and not engine.logger.isEnabledFor(logging.INFO)
         )

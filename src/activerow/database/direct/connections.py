@@ -22,7 +22,7 @@ _USED: Final = "activerow_used"
 
 def watch(engine: AsyncEngine) -> None:
     """Note when connections of `engine` are given back, by whomever."""
-    listen(engine, "checkin", _note_use)
+    listen(engine.sync_engine, "checkin", _note_use)
 
 
 def _note_use(connection: object, record: ConnectionPoolEntry) -> None:
@@ -41,14 +41,19 @@ class Connections:
     """
 
     def __init__(self, engine: Engine, is_ready: Callable[[Any], bool]) -> None:
-        self.pool: Any = engine.pool
+        self.pool = cast("Any", engine.pool)
         self.watch = Watch(engine)
         self._engine = engine
         self._is_ready = is_ready
-        line: Any = self.pool._pool
+        line = self.pool._pool
         self._queue = line._queue
         self._stored, self.waiting = self._queue._queue, self._queue._getters
         self._last_first, self._most = line.use_lifo, line.maxsize
+
+    def watch_again(self) -> bool:
+        """Whether there are only listeners of our own after all: one more than there were."""
+        self.watch = Watch(self._engine)
+        return self.watch.is_ours()
 
     def take(self, now: float) -> Any:
         """The record of the next connection; None where the pool must look at it, make it or wait for it."""

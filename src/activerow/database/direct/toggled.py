@@ -22,7 +22,7 @@ class ToggledChannel(Channel):
     """A channel that has its connections commit by themselves, and takes care that nobody else finds them so."""
 
     def __init__(self, engine: AsyncEngine) -> None:
-        listen(engine, "checkout", self._on_checkout)
+        listen(engine.sync_engine, "checkout", self._on_checkout)
         super().__init__(engine)
         self._writing: dict[Any, asyncio.Task[Answer]] = {}
 
