@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator
 from contextlib import ExitStack, contextmanager
 from typing import Any, Literal
 
-from sqlalchemy import Dialect, event
+from sqlalchemy import Dialect, Engine, event
 from sqlalchemy.util import await_only
 
 from activerow.database import Database
@@ -139,9 +139,22 @@ def failing_commit(
 
         return commit
 
-    with replaced(dialect, "do_commit", make), failure.losing():
+    with replaced(dialect, "do_commit", make), failure.losing(), _heard(db.engine.sync_engine):
         yield fault
     fault.check()
+
+
+@contextmanager
+def _heard(engine: Engine) -> Generator[None]:
+    """Listen to commits: calls that commit by themselves then leave that to SQLAlchemy, where it can fail."""
+
+    def listener(_connection: object) -> None: ...
+
+    event.listen(engine, "commit", listener)
+    try:
+        yield
+    finally:
+        event.remove(engine, "commit", listener)
 
 
 @contextmanager

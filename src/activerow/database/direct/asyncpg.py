@@ -22,6 +22,10 @@ class AsyncpgChannel(Channel):
         """Whether the socket is open."""
         return not connection.is_closed()
 
+    def is_ready(self, adapted: Any) -> bool:
+        """Whether it is also outside a transaction; where it is not, something is wrong with whoever had it."""
+        return adapted._transaction is None and not adapted._connection.is_closed()
+
     async def settle(self, connection: Any) -> None:
         """Send something: the driver then waits for the end of its request to cancel, and the server answers in turn.
 

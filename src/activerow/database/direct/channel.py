@@ -12,14 +12,15 @@ from sqlalchemy import Engine
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.util import greenlet_spawn
 
-from activerow.database.direct import connections, watching
+from activerow.database.direct import connections
 from activerow.database.direct.command import Answer, Command, Parameters
-from activerow.database.direct.connections import Connections
+from activerow.database.direct.connections import Connections, served
 from activerow.database.direct.wrapping import wrapped, wrapped_without_connection
 from activerow.database.engine import Answer as Heard
 from activerow.database.engine import clock_of
 from activerow.database.failures import is_outdated, note_autocommitted
 from activerow.database.unit import to_the_end
+from activerow.errors import UsageError
 from activerow.errors.call_site import CallSite, task_site
 
 logger = logging.getLogger("activerow")
@@ -62,20 +63,23 @@ class Channel(ABC):
         connections.watch(engine)
         self._engine: Engine = engine.sync_engine
         self._clock = clock_of(engine)
-        self._watch = watching.statements(self._engine)
-        self._connections = Connections(self._engine, self.is_ready)
-        dialect: Any = self._engine.dialect
-        self._plain = dialect._on_connect_isolation_level is None
+        self._pooled: Connections | None = None
         self._held: dict[Any, _Held] = {}
         self.route: Callable[[], str | None] = _no_route
 
     def is_clear(self) -> bool:
-        """Whether a call may go this way: nobody else listens to the engine, and it has no options of its own."""
-        engine = self._engine
+        """Whether a call may go this way now; ask before each.
+
+        Not where somebody else listens to the engine or its pool, SQLAlchemy logs the statements, or the engine has
+        options of its own, as an isolation level.
+        """
+        engine, pooled = self._engine, self._pooled
+        if pooled is None or pooled.pool is not engine.pool:
+            pooled = self._pooled = served(engine, self.is_ready)
         return (
-            self._plain
+            pooled is not None
+            and (pooled.watch.is_ours() or pooled.watch_again())
             and not engine._execution_options
-            and self._watch.is_ours()
             and not engine.logger.isEnabledFor(logging.INFO)
         )
 
@@ -86,10 +90,11 @@ class Channel(ABC):
 
         Raises:
             DBAPIError: And whatever else SQLAlchemy raises in its place.
+            UsageError: The way is not clear.
         """
-        pooled = self._connections
-        if pooled.pool is not self._engine.pool:
-            pooled = self._connections = Connections(self._engine, self.is_ready)
+        pooled = self._pooled
+        if pooled is None or pooled.pool is not self._engine.pool:
+            pooled = self._look_again()
         now = time.time()
         record, fairy = pooled.take(now), None
         if record is None:
@@ -104,7 +109,7 @@ class Channel(ABC):
         del self._held[record]
         in_line = bool(pooled.waiting)
         if not pooled.give_back(record, fairy):
-            await to_the_end(pooled.put_away(record, fairy))
+            await to_the_end(greenlet_spawn(pooled.put_away, record, fairy))
         if started is not None:
             rows = answer[1] if answer[1] >= 0 else None
             self._report(command, Heard(time.perf_counter() - started, rows=rows))
@@ -130,9 +135,9 @@ class Channel(ABC):
     def is_open(self, connection: Any) -> bool:
         """Whether `connection` can be used on, as far as the driver knows."""
 
-    def is_ready(self, connection: Any) -> bool:
-        """Whether `connection`, which has lain in the pool, can be used without a test."""
-        return self.is_open(connection)
+    def is_ready(self, adapted: Any) -> bool:
+        """Whether a connection that has lain in the pool, seen as SQLAlchemy's adapter, can be used without a test."""
+        return self.is_open(adapted._connection)
 
     @abstractmethod
     async def settle(self, connection: Any) -> None:
@@ -153,18 +158,25 @@ class Channel(ABC):
 
     # -- the long way to a connection ----------------------------------------------------------------------------
 
+    def _look_again(self) -> Connections:
+        """The connections of a pool that is new, as after `dispose`."""
+        self._pooled = served(self._engine, self.is_ready)
+        if self._pooled is None:
+            raise UsageError(f"{self._engine.pool!r} serves no direct calls; ask is_clear() first")
+        return self._pooled
+
     async def _wait(self, pooled: Connections) -> tuple[Any, Any]:
         """Wait in line for a connection, or let the pool make or test one; the record, and its fairy if it has one."""
         record = await pooled.wait()
         if record is not None:
             return record, None
         try:
-            fairy: Any = await greenlet_spawn(pooled.pool.connect)
+            fairy: Any = await greenlet_spawn(pooled.connect)
         except Exception as error:
             raised = wrapped_without_connection(self._engine, error)
             if raised is error:
                 raise
-            raise raised from error
+            raise raised.with_traceback(error.__traceback__) from error
         return fairy._connection_record, fairy
 
     # -- failures ------------------------------------------------------------------------------------------------
@@ -218,7 +230,7 @@ class Channel(ABC):
     async def _give_back(self, attempt: _Attempt) -> None:
         del self._held[attempt.record]
         if not attempt.connections.give_back(attempt.record, attempt.fairy):
-            await to_the_end(attempt.connections.put_away(attempt.record, attempt.fairy))
+            await to_the_end(greenlet_spawn(attempt.connections.put_away, attempt.record, attempt.fairy))
 
     def _drop(self, attempt: _Attempt, error: BaseException) -> None:
         del self._held[attempt.record]

@@ -3,15 +3,14 @@
 import asyncio
 import time
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from sqlalchemy import Engine
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine
-from sqlalchemy.pool import AsyncAdaptedQueuePool, ConnectionPoolEntry
-from sqlalchemy.util import greenlet_spawn
+from sqlalchemy.pool import AsyncAdaptedQueuePool, ConnectionPoolEntry, reset_none
 
-from activerow.database.direct import watching
+from activerow.database.direct.watching import Watch
 from activerow.database.engine import listen
 
 IDLE: Final = 5.0
@@ -23,7 +22,7 @@ _USED: Final = "activerow_used"
 
 def watch(engine: AsyncEngine) -> None:
     """Note when connections of `engine` are given back, by whomever."""
-    listen(engine, "checkin", _note_use)
+    listen(engine.sync_engine, "checkin", _note_use)
 
 
 def _note_use(connection: object, record: ConnectionPoolEntry) -> None:
@@ -34,31 +33,32 @@ def _note_use(connection: object, record: ConnectionPoolEntry) -> None:
 class Connections:
     """The connections of one pool.
 
-    Limits, time limits, recycling and events stay the pool's: what would need any of them to act is left to the pool.
+    Limits, time limits and recycling stay the pool's: what would need any of them to act is left to the pool.
 
     Args:
         engine: Whose present pool it is.
-        is_ready: Whether the driver sees no reason why a connection could not be used.
+        is_ready: Whether the driver sees no reason why a connection could not be used; asked with SQLAlchemy's adapter.
     """
 
     def __init__(self, engine: Engine, is_ready: Callable[[Any], bool]) -> None:
-        self.pool: Any = engine.pool
+        self.pool = cast("Any", engine.pool)
+        self.watch = Watch(engine)
+        self._engine = engine
         self._is_ready = is_ready
-        self._watch = watching.connections(engine)
-        self._queue: Any = None
-        self._stored: Any = ()
-        self.waiting: Any = ()
-        self._last_first, self._most = False, 0
-        if type(self.pool) is AsyncAdaptedQueuePool:
-            line: Any = self.pool._pool
-            self._queue = line._queue
-            self._stored, self.waiting = self._queue._queue, self._queue._getters
-            self._last_first, self._most = line.use_lifo, line.maxsize
+        line = self.pool._pool
+        self._queue = line._queue
+        self._stored, self.waiting = self._queue._queue, self._queue._getters
+        self._last_first, self._most = line.use_lifo, line.maxsize
+
+    def watch_again(self) -> bool:
+        """Whether there are only listeners of our own after all: one more than there were."""
+        self.watch = Watch(self._engine)
+        return self.watch.is_ours()
 
     def take(self, now: float) -> Any:
         """The record of the next connection; None where the pool must look at it, make it or wait for it."""
         stored = self._stored
-        if not stored or self.waiting or not self._watch.is_ours():
+        if not stored or self.waiting:
             return None
         record = stored[-1] if self._last_first else stored[0]
         if not self._is_fit(record, now):
@@ -72,7 +72,7 @@ class Connections:
             sqlalchemy.exc.TimeoutError: None came in time.
         """
         pool = self.pool
-        if self._queue is None or not -1 < pool._max_overflow <= pool._overflow or not self._watch.is_ours():
+        if not -1 < pool._max_overflow <= pool._overflow:
             return None
         try:
             async with asyncio.timeout(pool._timeout):
@@ -93,16 +93,29 @@ class Connections:
             made >= pool._invalidate_time
             and made >= record._soft_invalidate_time
             and (pool._recycle < 0 or now - made <= pool._recycle)
-            and self._is_ready(connection._connection)
+            and self._is_ready(connection)
         )
+
+    def connect(self) -> Any:
+        """Let the pool make, test or wait for a connection; in a greenlet."""
+        before = time.time()
+        fairy = self.pool.connect()
+        if fairy._connection_record.starttime >= before:
+            # A listener that sets up new connections may have left a transaction open, which nobody would commit.
+            try:
+                self._engine.dialect.do_rollback(fairy)
+            except BaseException as error:
+                fairy.invalidate(error)
+                raise
+        return fairy
 
     def give_back(self, record: Any, fairy: Any) -> bool:
         """Put it back, with the `fairy` that the pool gave for it if it did.
 
-        False, and nothing happened, where that needs a greenlet: a connection beyond the pool's size is closed, and
-        foreign listeners may send something.
+        False, and nothing happened, where that needs a greenlet to close it: beyond the pool's size, or of a pool that
+        was disposed of.
         """
-        if self._queue is None or (self._most and len(self._stored) >= self._most) or not self._watch.is_ours():
+        if (self._most and len(self._stored) >= self._most) or self._engine.pool is not self.pool:
             return False
         if fairy is not None:
             fairy._checkin(transaction_was_reset=True)
@@ -113,12 +126,14 @@ class Connections:
             self._stored.append(record)
         return True
 
-    async def put_away(self, record: Any, fairy: Any) -> None:
-        """The same in a greenlet."""
+    def put_away(self, record: Any, fairy: Any) -> None:
+        """The same, in a greenlet."""
         if fairy is not None:
-            await greenlet_spawn(fairy._checkin, transaction_was_reset=True)
+            fairy._checkin(transaction_was_reset=True)
         else:
-            await greenlet_spawn(record.checkin, _fairy_was_created=False)
+            record.checkin(_fairy_was_created=False)
+        if self._engine.pool is not self.pool:
+            self.pool.dispose()
 
     def drop(self, record: Any, fairy: Any, error: BaseException) -> None:
         """Close the connection without a word to the server; its place in the pool is free. Nothing is awaited."""
@@ -132,6 +147,16 @@ class Connections:
         """Have the pool replace every connection that is as old as this one, which was lost."""
         if self.pool._invalidate_time < record.starttime:
             self.pool._invalidate_time = time.time()
+
+
+def served(engine: Engine, is_ready: Callable[[Any], bool]) -> Connections | None:
+    """The connections of the engine's present pool, if it serves direct calls.
+
+    It is SQLAlchemy's own kind of pool, which undoes whatever is left on a connection, and makes plain ones.
+    """
+    pool, dialect = engine.pool, cast("Any", engine.dialect)
+    is_plain = pool._reset_on_return is not reset_none and dialect._on_connect_isolation_level is None
+    return Connections(engine, is_ready) if type(pool) is AsyncAdaptedQueuePool and is_plain else None
 
 
 def _exhausted(pool: Any) -> PoolTimeoutError:

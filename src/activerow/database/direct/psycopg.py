@@ -36,8 +36,9 @@ class PsycopgChannel(ToggledChannel):
         """Whether nothing is under way on an open socket."""
         return not connection.closed and connection.pgconn.transaction_status == _IDLE
 
-    def is_ready(self, connection: Any) -> bool:
+    def is_ready(self, adapted: Any) -> bool:
         """Nobody reads a connection that lies in the pool: what has come meanwhile may be the server's good-bye."""
+        connection = adapted._connection
         return self.is_open(connection) and not _has_news(connection.pgconn.socket)
 
     async def stop(self, _connection: Any, writing: "asyncio.Task[Answer]") -> None:

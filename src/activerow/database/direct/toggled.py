@@ -22,7 +22,7 @@ class ToggledChannel(Channel):
     """A channel that has its connections commit by themselves, and takes care that nobody else finds them so."""
 
     def __init__(self, engine: AsyncEngine) -> None:
-        listen(engine, "checkout", self._on_checkout)
+        listen(engine.sync_engine, "checkout", self._on_checkout)
         super().__init__(engine)
         self._writing: dict[Any, asyncio.Task[Answer]] = {}
 
@@ -45,8 +45,10 @@ class ToggledChannel(Channel):
     async def settle(self, connection: Any) -> None:
         """Stop the write, and wait for its end."""
         writing = self._writing.pop(connection, None)
-        if writing is not None and not writing.done():
-            await self.stop(connection, writing)
+        if writing is not None:
+            writing.add_done_callback(_hear)
+            if not writing.done():
+                await self.stop(connection, writing)
 
     def was_sent(self, record: Any) -> bool:
         """Not while the connection could not even be told to commit."""
@@ -71,3 +73,9 @@ class ToggledChannel(Channel):
     def _on_checkout(self, adapted: Any, record: ConnectionPoolEntry, _fairy: object) -> None:
         if record.info.pop(_COMMITTING, False):
             self.commit_no_more(adapted)
+
+
+def _hear(writing: "asyncio.Task[Answer]") -> None:
+    """Nobody else asks for its error any more."""
+    if not writing.cancelled():
+        writing.exception()

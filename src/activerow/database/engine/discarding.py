@@ -30,7 +30,7 @@ def watch(engine: AsyncEngine) -> None:
     def on_connect(_connection: object, entry: ConnectionPoolEntry) -> None:
         entries.add(entry)
 
-    listen(engine, "connect", on_connect)
+    listen(engine.sync_engine, "connect", on_connect)
 
 
 def discard(engine: AsyncEngine) -> None:

@@ -155,7 +155,7 @@ class EngineSet:
             self._private_file = self._private_file or sqlite_setup.PrivateFile()
             url = self._private_file.url(url)
         engine = make_engine(url, self.options)
-        listen(engine, "handle_error", _on_error)
+        listen(engine.sync_engine, "handle_error", _on_error)
         watch(engine)
         timing.watch(engine, self.options.slow_query, self._bases)
         return engine

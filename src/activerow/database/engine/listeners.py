@@ -6,17 +6,15 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from sqlalchemy import Engine, event
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 _own: "WeakKeyDictionary[Engine, dict[str, deque[Any]]]" = WeakKeyDictionary()
 
 
-def listen(engine: AsyncEngine, name: str, listener: Callable[..., Any], **options: Any) -> None:
+def listen(engine: Engine, name: str, listener: Callable[..., Any], **options: Any) -> None:
     """`event.listen`, remembering that the listener is ours."""
-    sync = engine.sync_engine
-    event.listen(sync, name, listener, **options)
+    event.listen(engine, name, listener, **options)
     # What is stored may be a wrapper that SQLAlchemy made.
-    _own.setdefault(sync, {}).setdefault(name, deque()).append(collection(sync, name).listeners[-1])
+    _own.setdefault(engine, {}).setdefault(name, deque()).append(collection(engine, name).listeners[-1])
 
 
 def own_listeners(engine: Engine, name: str) -> deque[Any]:

@@ -72,10 +72,12 @@ def set_up(engine: AsyncEngine, statement_timeout: float | None) -> None:
     """Register the listeners of a SQLite engine."""
     patience = BUSY_TIMEOUT if statement_timeout is None else min(BUSY_TIMEOUT, int(statement_timeout * 1000))
     writers[engine.sync_engine] = Writers(WriterQueue(), patience)
-    listen(engine, "connect", functools.partial(_on_connect, patience=patience))
-    listen(engine, "checkout", _refuse_abandoned)
-    listen(engine, "begin", _on_begin)
-    listen(engine, "before_cursor_execute", functools.partial(_before_statement, *writers[engine.sync_engine]))
+    listen(engine.sync_engine, "connect", functools.partial(_on_connect, patience=patience))
+    listen(engine.sync_engine, "checkout", _refuse_abandoned)
+    listen(engine.sync_engine, "begin", _on_begin)
+    listen(
+        engine.sync_engine, "before_cursor_execute", functools.partial(_before_statement, *writers[engine.sync_engine])
+    )
 
 
 def _on_connect(connection: Any, _record: object, *, patience: int) -> None:

@@ -34,9 +34,9 @@ def watch(engine: AsyncEngine, slow: float | None, bases: Sequence[type]) -> Non
     """Time what `engine` sends, which stores the models of `bases`; warn of what takes `slow` seconds or more."""
     clock = Clock(engine.sync_engine, slow, bases)
     _clocks[engine.sync_engine] = clock
-    listen(engine, "before_cursor_execute", clock.start, retval=True)
-    listen(engine, "after_cursor_execute", clock.stop)
-    listen(engine, "handle_error", clock.fail)
+    listen(engine.sync_engine, "before_cursor_execute", clock.start, retval=True)
+    listen(engine.sync_engine, "after_cursor_execute", clock.stop)
+    listen(engine.sync_engine, "handle_error", clock.fail)
 
 
 def clock_of(engine: AsyncEngine) -> "Clock":

@@ -25,7 +25,6 @@ from sqlalchemy import (
     Time,
     Uuid,
     bindparam,
-    event,
 )
 from sqlalchemy.dialects.postgresql import CITEXT, DOMAIN, INTERVAL
 from sqlalchemy.engine import Dialect, Engine
@@ -35,6 +34,7 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 from sqlalchemy.util import await_only
 
 from activerow.backends import backend_of
+from activerow.database.engine import listen
 from activerow.model.bulk.columns import Shape
 
 Record = tuple[Any, ...]
@@ -77,7 +77,7 @@ async def copy(connection: AsyncConnection, shape: Shape, records: Sequence[Reco
     """Send the records by COPY; returns how many there were."""
     engine = cast("Any", connection.sync_connection).engine
     if engine not in _listening:
-        event.listen(engine, "do_execute", _send)
+        listen(engine, "do_execute", _send)
         _listening.add(engine)
     options = {_RECORDS: (shape.table, shape.columns, records, schema)}
     await connection.exec_driver_sql(
