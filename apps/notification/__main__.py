@@ -14,8 +14,8 @@ from uvicorn.supervisors import ChangeReload
 
 from activerow.errors import ActiveRowError
 from notification.app import create_app
-from notification.logs import prepare_files
 from notification.models import db
+from notification.ops.logs import prepare_files
 from notification.settings import Settings
 from serving.server import Server, listen
 from serving.settings import PROJECT_FOLDER, explain

@@ -13,39 +13,41 @@ from starlette.types import Lifespan
 
 from activerow.errors import ActiveRowError
 from activerow.fastapi import install
-from notification import logs
-from notification.access import Access, Keeper
 from notification.admin.site import mount_admin
-from notification.body_limit import BodyLimit
-from notification.client_address import ClientAddress
 from notification.delivery.dispatch import Dispatch
 from notification.deps import Services
-from notification.docs_page import serve_docs
+from notification.docs.openapi import DocumentedAPI
+from notification.docs.page import serve_docs
+from notification.docs.status_page import DATABASE, NAME, QUEUE, StatusPage
 from notification.errors import ApiError
-from notification.handshakes import Handshakes
-from notification.keyring import Keyring
-from notification.known_keys import KnownKeys
-from notification.metrics import Metrics
-from notification.middleware import REQUEST_ID_HEADER, RequestLog, TrustedHosts, UnexpectedErrors
+from notification.http.access import Access, Keeper
+from notification.http.body_limit import BodyLimit
+from notification.http.client_address import ClientAddress
+from notification.http.problems import Problems, Row
+from notification.http.redirects import OwnRedirects
+from notification.http.request_log import REQUEST_ID_HEADER, RequestLog
+from notification.http.security_headers import SecurityHeaders
+from notification.http.trusted_hosts import TrustedHosts
+from notification.http.unexpected_errors import UnexpectedErrors
 from notification.models import db
 from notification.networks import network_of
-from notification.openapi import DocumentedAPI
-from notification.passwords import Passwords
-from notification.problems import Problems, Row
-from notification.providers import configured
-from notification.rates import Rates
-from notification.redirects import OwnRedirects
+from notification.ops import logs
+from notification.ops.metrics import Metrics
+from notification.ops.statement_watch import watching_statements
 from notification.routes import api_keys, auth, caller, identities, service, services, social, users
 from notification.routes import metrics as metrics_route
 from notification.schema import MIGRATIONS, configure
-from notification.security_headers import SecurityHeaders
+from notification.security.handshakes import Handshakes
+from notification.security.keyring import Keyring
+from notification.security.known_keys import KnownKeys
+from notification.security.passwords import Passwords
+from notification.security.rates import Rates
+from notification.security.tokens import Tokens
+from notification.security.vault import Vault
 from notification.settings import Settings
-from notification.statement_watch import watching_statements
-from notification.status_page import DATABASE, NAME, QUEUE, StatusPage
-from notification.tokens import Tokens
+from notification.social.providers import configured
 from notification.use_cases.readiness import Probe, Readiness, ask_database, ask_queue
 from notification.use_cases.signed_calls import SignedCalls
-from notification.vault import Vault
 
 SIGNED_CALL: Final = "HMAC-SHA256"  # how a 401 names the way to sign, as others say Bearer
 

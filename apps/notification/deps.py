@@ -10,23 +10,23 @@ from pydantic import SecretStr
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 
-from notification.access import admitted_key, admitted_user
 from notification.delivery.dispatch import Dispatch
+from notification.docs.status_page import StatusPage
 from notification.errors import MetricsRefusedError, NotAuthenticatedError, SignatureMissingError
-from notification.handshakes import LIFETIME, Handshakes
-from notification.known_keys import KnownKey, KnownKeys
-from notification.metrics import Metrics
+from notification.http.access import admitted_key, admitted_user
 from notification.models import SnsType, Users
-from notification.passwords import Passwords
-from notification.providers import Provider, Providers
-from notification.rates import Rates
-from notification.schemas import Credentials
-from notification.status_page import StatusPage
-from notification.tokens import Tokens
+from notification.ops.metrics import Metrics
+from notification.schemas.accounts import Credentials
+from notification.security.handshakes import LIFETIME, Handshakes
+from notification.security.known_keys import KnownKey, KnownKeys
+from notification.security.passwords import Passwords
+from notification.security.rates import Rates
+from notification.security.tokens import Tokens
+from notification.security.vault import Vault
+from notification.social.providers import Provider, Providers
 from notification.use_cases.accounts import who_is
 from notification.use_cases.offers import check_by_password
 from notification.use_cases.readiness import Readiness
-from notification.vault import Vault
 
 
 @dataclass(frozen=True, slots=True)

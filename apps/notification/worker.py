@@ -11,8 +11,8 @@ import sys
 from pydantic import ValidationError
 
 from activerow.errors import ActiveRowError
-from notification import logs
 from notification.delivery.dispatch import Dispatch
+from notification.ops import logs
 from notification.schema import MIGRATIONS, configure
 from notification.settings import Settings
 from serving.settings import explain

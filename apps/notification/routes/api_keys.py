@@ -6,9 +6,9 @@ from fastapi import APIRouter, Path, Response, status
 
 from activerow.errors import RecordNotFoundError
 from notification.deps import CurrentUser, KnownKeysDep, VaultDep
+from notification.docs.openapi import may_raise
 from notification.errors import TooManyAddressesError, TooManyKeysError
-from notification.key_schemas import Address, AddressWanted, Key, KeyChange, KeyCreated, KeyWanted
-from notification.openapi import may_raise
+from notification.schemas.api_keys import Address, AddressWanted, Key, KeyChange, KeyCreated, KeyWanted
 from notification.use_cases import api_keys
 
 _NEEDS_KEY = may_raise(RecordNotFoundError)

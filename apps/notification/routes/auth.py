@@ -3,6 +3,8 @@
 from fastapi import APIRouter, Depends, status
 
 from notification.deps import OfferedSnsType, PasswordsDep, TokensDep, count_log_in, not_to_be_stored
+from notification.docs.openapi import may_raise
+from notification.docs.refusals import BY_DATABASE
 from notification.errors import (
     AccountInactiveError,
     EmailTakenError,
@@ -13,9 +15,7 @@ from notification.errors import (
     SnsTypeNotOfferedError,
     SocialLoginNeededError,
 )
-from notification.openapi import may_raise
-from notification.refusals import BY_DATABASE
-from notification.schemas import Credentials, RefreshRequest, TokenPair
+from notification.schemas.accounts import Credentials, RefreshRequest, TokenPair
 from notification.use_cases.accounts import log_in, register
 from notification.use_cases.sessions import log_out, refresh
 

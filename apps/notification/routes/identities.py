@@ -12,6 +12,7 @@ from notification.deps import (
     count_password_check,
     not_to_be_stored,
 )
+from notification.docs.openapi import may_raise
 from notification.errors import (
     IdentityNotFoundError,
     LastWayInError,
@@ -20,8 +21,7 @@ from notification.errors import (
     SnsTypeNotOfferedError,
 )
 from notification.models import Identities
-from notification.openapi import may_raise
-from notification.schemas_social import Authorization, Identity, LinkRequest
+from notification.schemas.social import Authorization, Identity, LinkRequest
 from notification.use_cases.identities import begin_link, unlink
 
 router = APIRouter(prefix="/api/v1/users/me/identities", tags=["users"])

@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Depends, Response
 
 from notification.deps import MetricsDep, may_read_metrics
-from notification.metrics import MEDIA_TYPE
+from notification.ops.metrics import MEDIA_TYPE
 from notification.use_cases.administration import queue_depth
 
 router = APIRouter(tags=["service"])

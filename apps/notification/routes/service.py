@@ -6,10 +6,10 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import PlainTextResponse
 
 from notification.deps import PartsDep, ReadinessDep, StatusPageDep
+from notification.docs.openapi import may_raise
+from notification.docs.status_page import wants_page
 from notification.errors import NotReadyError
-from notification.openapi import may_raise
-from notification.schemas import Health, Ready
-from notification.status_page import wants_page
+from notification.schemas.service import Health, Ready
 
 router = APIRouter(tags=["service"])
 

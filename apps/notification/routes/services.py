@@ -6,12 +6,14 @@ from fastapi import APIRouter, Path, Query, status
 
 from activerow.errors import InvalidCursorError, InvalidDataError, RecordNotFoundError
 from notification.deps import CallingKey, DispatchDep, IdempotencyKey
+from notification.docs.openapi import may_raise
 from notification.errors import (
     ChannelNotOfferedError,
     IdempotencyConflictError,
     WebhookRefusedError,
 )
-from notification.messages import (
+from notification.models import Channel
+from notification.schemas.notifications import (
     Accepted,
     EmailMessage,
     KakaoMessage,
@@ -20,8 +22,6 @@ from notification.messages import (
     NotificationState,
     WebhookMessage,
 )
-from notification.models import Channel
-from notification.openapi import may_raise
 from notification.use_cases.notifications import list_notifications, read_notification, request_notification
 
 _MAY_REFUSE = (ChannelNotOfferedError, IdempotencyConflictError)

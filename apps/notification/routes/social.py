@@ -5,6 +5,8 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query
 
 from notification.deps import HandshakeCookieDep, HandshakesDep, ProviderDep, TokensDep, not_to_be_stored
+from notification.docs.openapi import may_raise
+from notification.docs.refusals import BY_DATABASE
 from notification.errors import (
     AccountInactiveError,
     AlreadyLinkedError,
@@ -19,10 +21,8 @@ from notification.errors import (
     SocialLoginDeniedError,
     SocialStateInvalidError,
 )
-from notification.openapi import may_raise
-from notification.refusals import BY_DATABASE
-from notification.schemas import TokenPair
-from notification.schemas_social import Authorization, Grant
+from notification.schemas.accounts import TokenPair
+from notification.schemas.social import Authorization, Grant
 from notification.use_cases.identities import finish
 
 router = APIRouter(prefix="/api/v1/auth", tags=["auth"], dependencies=[Depends(not_to_be_stored)])

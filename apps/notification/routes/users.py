@@ -11,9 +11,9 @@ from notification.deps import (
     count_password_check,
     not_to_be_stored,
 )
+from notification.docs.openapi import may_raise
 from notification.errors import PasswordWrongError, RateLimitedError
-from notification.openapi import may_raise
-from notification.schemas import PasswordChange, TokenPair, UserChange, UserMe
+from notification.schemas.accounts import PasswordChange, TokenPair, UserChange, UserMe
 from notification.use_cases.accounts import change_password, delete_account
 
 router = APIRouter(prefix="/api/v1/users", tags=["users"])
