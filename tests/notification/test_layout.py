@@ -2,7 +2,6 @@
 
 import ast
 import os
-import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -50,19 +49,6 @@ def test_a_route_is_short(file: Path) -> None:
     ]
 
     assert all((node.end_lineno or 0) - node.body[0].lineno < 8 for node in functions)
-
-
-ROOMS = sorted(file.parent for file in MODULES if file.name == "__init__.py" and file.parent != PACKAGE)
-
-
-@pytest.mark.parametrize("room", ROOMS, ids=lambda room: room.name)
-def test_a_room_says_what_its_files_hold(room: Path) -> None:
-    """The docstring of its `__init__` is a table with a row for each file."""
-    face = ast.get_docstring(ast.parse((room / "__init__.py").read_text(encoding="utf-8"))) or ""
-
-    told = re.findall(r"^\| `(\w+)` \| .+ \|$", face, re.MULTILINE)
-
-    assert sorted(told) == sorted(file.stem for file in room.glob("*.py") if file.stem != "__init__")
 
 
 def test_importing_opens_nothing(tmp_path: Path) -> None:

@@ -1,28 +1,30 @@
 """The OpenAPI document: every error that an endpoint may answer, with an example."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, Final
 
 from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
 from pydantic.json_schema import models_json_schema
+from starlette.exceptions import HTTPException
 
-from activerow.errors import ActiveRowError
+from activerow.errors import ActiveRowError, RecordNotFoundError
+from activerow.fastapi import Problems
 from notification.docs.refusals import AT_DOOR
-from notification.errors import ApiError, BodyTooLargeError
+from notification.errors import ApiError, BodyTooLargeError, UntrustedHostError
 from notification.http.access import door_to
-from notification.http.problems import (
-    BAD_REQUEST,
-    MEDIA_TYPE,
-    UNEXPECTED,
-    UNTRUSTED_HOST,
-    VALIDATION,
-    Fault,
-    Problem,
-    Problems,
-)
+from notification.http.problems import PROBLEMS
+from notification.schemas.problems import Problem
 
+MEDIA_TYPE: Final = "application/problem+json"
 _EXTRA: Final = "x-problems"
+_ANSWERS: Final = Problems(table=PROBLEMS)
+
+# Errors that are made of something.
+_UNREAD: Final = HTTPException(HTTPStatus.BAD_REQUEST, str(PROBLEMS[HTTPStatus.BAD_REQUEST].message))
+_NOT_FITTING: Final = RequestValidationError([{"loc": ("body", "email"), "msg": "Field required", "type": "missing"}])
+_NOT_FOUND: Final = RecordNotFoundError("record")
 _HEADERS: Final[Mapping[str, Any]] = {
     "X-Request-ID": {
         "description": "The id of the request in the log: the caller's own, or a new one.",
@@ -48,40 +50,31 @@ _HEADERS_OF: Final[Mapping[int, tuple[str, ...]]] = {
     HTTPStatus.SERVICE_UNAVAILABLE: ("Retry-After",),
 }
 
-# Code word to the message of this error, and the words of the kinds of error that it belongs to.
-_Words = Mapping[str, tuple[str, Iterable[str]]]
-
 
 def may_raise(*errors: type[ApiError | ActiveRowError]) -> dict[str, Any]:
     """For a route's `openapi_extra`: the errors it may answer beside those that any route at its door may."""
-    return {_EXTRA: _words(errors)}
+    return {_EXTRA: _documents(errors)}
 
 
-def _words(errors: Iterable[type[ApiError | ActiveRowError]]) -> _Words:
-    return {error.code: (getattr(error, "message", ""), _kinds(error)) for error in errors}
-
-
-def _kinds(error: type[ApiError | ActiveRowError]) -> list[str]:
-    return [kind.code for kind in error.__mro__ if issubclass(kind, ActiveRowError)]
+def _documents(kinds: Iterable[type[ApiError | ActiveRowError]]) -> list[dict[str, Any]]:
+    return [_ANSWERS.document(_NOT_FOUND if kind is RecordNotFoundError else kind()) for kind in kinds]
 
 
 class DocumentedAPI(FastAPI):
     """An application that describes its errors as it answers them."""
 
-    problems: Problems
-
     def openapi(self) -> dict[str, Any]:
         """The OpenAPI document, made once."""
         if self.openapi_schema is None:
-            _describe(super().openapi(), self.problems)
+            _describe(super().openapi())
         return super().openapi()
 
 
-def _describe(document: dict[str, Any], problems: Problems) -> None:
+def _describe(document: dict[str, Any]) -> None:
     """Put the problems of every operation into the document, in place of FastAPI's own 422."""
     for path, operations in document["paths"].items():
         for operation in operations.values():
-            _describe_problems(path, operation, problems)
+            _describe_problems(path, operation)
             _describe_security(operation)
             for status, response in operation["responses"].items():
                 names = ("X-Request-ID", *_HEADERS_OF.get(int(status), ()))
@@ -94,26 +87,25 @@ def _describe(document: dict[str, Any], problems: Problems) -> None:
     document["components"]["headers"] = dict(_HEADERS)
 
 
-def _describe_problems(path: str, operation: dict[str, Any], problems: Problems) -> None:
-    words: dict[str, tuple[str, Iterable[str]]] = {
-        **_words(AT_DOOR[door_to(path)]),
-        **operation.pop(_EXTRA, {}),
-        **_words([BodyTooLargeError]),
-        **dict.fromkeys(_of_the_framework(operation), ("", ())),
-    }
-    examples = [_example(word, message, kinds, problems) for word, (message, kinds) in words.items()]
-    for status in sorted({example.status for example in examples}):
-        alike = [example for example in examples if example.status == status]
+def _describe_problems(path: str, operation: dict[str, Any]) -> None:
+    examples: list[dict[str, Any]] = [
+        *_documents(AT_DOOR[door_to(path)]),
+        *operation.pop(_EXTRA, []),
+        *_documents([BodyTooLargeError]),
+        *(_ANSWERS.document(error) for error in _of_the_framework(operation)),
+    ]
+    for status in sorted({example["status"] for example in examples}):
+        alike = [example for example in examples if example["status"] == status]
         operation["responses"][str(status)] = _response(alike)
 
 
-def _of_the_framework(operation: dict[str, Any]) -> Iterable[str]:
-    """Words of problems that stand before and around every route."""
+def _of_the_framework(operation: dict[str, Any]) -> Iterator[Exception]:
+    """Errors that stand before and around every route."""
     if "requestBody" in operation:
-        yield BAD_REQUEST
+        yield _UNREAD
     if operation["responses"].pop("422", None) is not None:
-        yield VALIDATION
-    yield from (UNTRUSTED_HOST, UNEXPECTED)
+        yield _NOT_FITTING
+    yield from (UntrustedHostError(), Exception())
 
 
 def _describe_security(operation: dict[str, Any]) -> None:
@@ -122,21 +114,11 @@ def _describe_security(operation: dict[str, Any]) -> None:
         operation["security"] = [{name: scopes for each in alternatives for name, scopes in each.items()}]
 
 
-def _example(word: str, message: str, kinds: Iterable[str], problems: Problems) -> Problem:
-    texts = {"message": message} if message else {}
-    example = problems.document(word, key=problems.key_of(word, *kinds), **texts)
-    if word == VALIDATION:
-        example.detail = "body.email: Field required"
-        example.errors = [Fault(loc=("body", "email"), msg="Field required", type="missing")]
-    return example
-
-
-def _response(examples: Iterable[Problem]) -> dict[str, Any]:
+def _response(examples: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """One status, with an example for each of its problems by their words; a word that is there twice counts once."""
     content = {
         "schema": {"$ref": "#/components/schemas/Problem"},
-        "examples": {
-            example.type: {"summary": example.title, "value": example.model_dump(mode="json", exclude_none=True)}
-            for example in examples
-        },
+        "examples": {example["type"]: {"summary": example["title"], "value": example} for example in examples},
     }
-    return {"description": "; ".join(example.title for example in examples), "content": {MEDIA_TYPE: content}}
+    titles = {example["type"]: example["title"] for example in examples}
+    return {"description": "; ".join(titles.values()), "content": {MEDIA_TYPE: content}}

@@ -6,13 +6,13 @@ from typing import Final
 
 from fastapi.security.utils import get_authorization_scheme_param
 from starlette.datastructures import Headers
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from activerow.errors import ActiveRowError
+from activerow.fastapi import problem_response
 from notification.errors import ApiError, BodyChangedError, NotAuthenticatedError
 from notification.http.client_address import client_of
-from notification.http.problems import Problems
 from notification.models import Users
 from notification.ops.request_context import identify
 from notification.security.known_keys import KnownKey
@@ -62,8 +62,8 @@ class Keeper:
 class Access:
     """Lets a request in when it has what its door takes; tells the routes who it is."""
 
-    def __init__(self, app: ASGIApp, *, keeper: Keeper, problems: Problems) -> None:
-        self.app, self.keeper, self.problems = app, keeper, problems
+    def __init__(self, app: ASGIApp, *, keeper: Keeper) -> None:
+        self.app, self.keeper = app, keeper
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -73,16 +73,9 @@ class Access:
         try:
             receive = await self._admit(door_to(_route_path(scope)), scope, receive)
         except (ApiError, ActiveRowError) as error:
-            await self._refuse(error, scope, receive, send)
+            await _refuse(error, scope, receive, send)
         else:
             await self.app(scope, receive, send)
-
-    async def _refuse(self, error: ApiError | ActiveRowError, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "websocket":
-            await send({"type": "websocket.close", "code": 1008})
-            return
-        answer = self.problems.on_api_error if isinstance(error, ApiError) else self.problems.on_activerow_error
-        await (await answer(Request(scope), error))(scope, receive, send)
 
     async def _admit(self, door: Door, scope: Scope, receive: Receive) -> Receive:
         """Pass when the request may come in; what is to be received from now on."""
@@ -108,6 +101,13 @@ class Access:
         scope[_KEY] = known
         identify(user_id=known.user_id, email=known.email, api_key_id=known.id)
         return receive
+
+
+async def _refuse(error: ApiError | ActiveRowError, scope: Scope, receive: Receive, send: Send) -> None:
+    if scope["type"] == "websocket":
+        await send({"type": "websocket.close", "code": 1008})
+    else:
+        await problem_response(HTTPConnection(scope), error)(scope, receive, send)
 
 
 def admitted_user(scope: Scope) -> Users | None:

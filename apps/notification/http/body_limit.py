@@ -4,10 +4,11 @@ import sys
 from typing import Final
 
 from starlette.datastructures import Headers
+from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from activerow.fastapi import problem_response
 from notification.errors import BodyTooLargeError
-from notification.http.problems import Problems
 
 _DIGITS: Final = 18  # of a length that fits; Python refuses to read thousands of them
 
@@ -15,17 +16,16 @@ _DIGITS: Final = 18  # of a length that fits; Python refuses to read thousands o
 class BodyLimit:
     """Refuses bodies of more than `limit` bytes: at once where the length is told, else as soon as it is reached."""
 
-    def __init__(self, app: ASGIApp, *, limit: int, problems: Problems) -> None:
-        self.app, self.limit, self.problems = app, limit, problems
+    def __init__(self, app: ASGIApp, *, limit: int) -> None:
+        self.app, self.limit = app, limit
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request; nothing is read that would be too much."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        refusal = self.problems.response(self.problems.document(BodyTooLargeError.code))
         if _told_length(scope) > self.limit:
-            await refusal(scope, receive, send)
+            await _refuse(scope, receive, send)
             return
         counted = _Counted(receive, send, self.limit)
         try:
@@ -35,7 +35,11 @@ class BodyLimit:
             if counted.started or not counted.too_large:
                 raise
         if counted.too_large and not counted.started:
-            await refusal(scope, receive, send)
+            await _refuse(scope, receive, send)
+
+
+async def _refuse(scope: Scope, receive: Receive, send: Send) -> None:
+    await problem_response(HTTPConnection(scope), BodyTooLargeError())(scope, receive, send)
 
 
 class _Counted:

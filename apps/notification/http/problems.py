@@ -1,179 +1,201 @@
-"""Answers for everything that goes wrong, as `application/problem+json`, and what the logs are told about it."""
+"""The one table of HTTP statuses: how everything that goes wrong is answered, and what the logs are told about it."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from http import HTTPStatus
+from types import MappingProxyType
+from typing import Any, Final
 
 from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, Field
-from starlette.exceptions import HTTPException
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.requests import HTTPConnection
 
-from activerow.errors import ActiveRowError, DatabaseError
-from notification.errors import ApiError
-from notification.http.allowed_methods import allowed_methods
+from activerow.errors import (
+    ActiveRowError,
+    CheckViolationError,
+    CommitUnknownError,
+    DatabaseError,
+    ForeignKeyViolationError,
+    InvalidCursorError,
+    InvalidDataError,
+    NotNullViolationError,
+    PoolExhaustedError,
+    RecordNotFoundError,
+    SaveError,
+    StaleRecordError,
+    StatementTimeoutError,
+    TransientError,
+    UnavailableError,
+    UniqueViolationError,
+)
+from activerow.fastapi import Problem
+from notification.errors import (
+    AccountInactiveError,
+    AlreadyLinkedError,
+    ApiError,
+    BodyChangedError,
+    BodyTooLargeError,
+    ChannelNotOfferedError,
+    DigestMalformedError,
+    EmailTakenError,
+    IdempotencyConflictError,
+    IdentityNotFoundError,
+    IdentityTakenError,
+    LastWayInError,
+    LoginFailedError,
+    MetricsRefusedError,
+    NotAuthenticatedError,
+    NotReadyError,
+    OwnAccountError,
+    ParameterRepeatedError,
+    PasswordWrongError,
+    ProviderFailedError,
+    ProviderUnavailableError,
+    RateLimitedError,
+    RefreshTokenExpiredError,
+    RefreshTokenInvalidError,
+    RefreshTokenReusedError,
+    SignatureExpiredError,
+    SignatureInvalidError,
+    SignatureMissingError,
+    SignatureUsedError,
+    SnsTypeNotOfferedError,
+    SocialCodeInvalidError,
+    SocialEmailMissingError,
+    SocialEmailTakenError,
+    SocialEmailUnverifiedError,
+    SocialLoginDeniedError,
+    SocialLoginNeededError,
+    SocialStateInvalidError,
+    TimestampMalformedError,
+    TokenExpiredError,
+    TokenInvalidError,
+    TokenWrongAudienceError,
+    TokenWrongIssuerError,
+    TooManyAddressesError,
+    TooManyKeysError,
+    UntrustedHostError,
+    WebhookRefusedError,
+)
 from notification.ops.logs import describe, log_database_error
 from notification.ops.request_context import current_request
 
-MEDIA_TYPE = "application/problem+json"
-# Kinds of problems that no error class stands for.
-BAD_REQUEST = "bad_request"
-UNEXPECTED = "unexpected_error"
-UNTRUSTED_HOST = "untrusted_host"
-VALIDATION = "validation_error"
-# Of what is wrong with a request, as much as helps: a body may hold a hundred thousand faults, each with a long text.
-_MOST_FAULTS = 20
-_LONGEST_TEXT = 200
+# What a 401 asks for: a token, or a signed call.
+_BEARER: Final = {"WWW-Authenticate": "Bearer"}
+_SIGNED: Final = {"WWW-Authenticate": "HMAC-SHA256"}
+_NOT_SAVED: Final = Problem(500, "5000001", "Saving failed", "It could not be saved.")
+_NOT_DELETED: Final = Problem(500, "5000002", "Deleting failed", "It could not be deleted.")
+
+_BY_FRAMEWORK: Final = {
+    status.value: Problem(status.value, f"{status.value}0000", status.phrase, f"{status.phrase}.")
+    for status in HTTPStatus
+    if 400 <= status < 500
+}
+
+# Codes are never used again for something else. Errors of the service's own say their message themselves.
+PROBLEMS: Final[Mapping[Any, Problem]] = MappingProxyType(
+    {
+        **_BY_FRAMEWORK,
+        400: Problem(400, "4000000", "Bad Request", "The body could not be read."),
+        SnsTypeNotOfferedError: Problem(400, "4000001", "Not offered yet"),
+        UntrustedHostError: Problem(400, "4000002", "Unknown host"),
+        SocialLoginNeededError: Problem(400, "4000010", "Log in at the provider"),
+        SocialStateInvalidError: Problem(400, "4000011", "Log-in not begun here"),
+        SocialLoginDeniedError: Problem(400, "4000012", "Log-in denied"),
+        SocialCodeInvalidError: Problem(400, "4000013", "Code not valid"),
+        SocialEmailMissingError: Problem(400, "4000014", "E-mail missing"),
+        SocialEmailUnverifiedError: Problem(400, "4000015", "E-mail not verified"),
+        SignatureMissingError: Problem(400, "4000020", "Not signed"),
+        ParameterRepeatedError: Problem(400, "4000021", "Parameter repeated"),
+        TimestampMalformedError: Problem(400, "4000022", "Timestamp not valid"),
+        DigestMalformedError: Problem(400, "4000023", "Digest not valid"),
+        ChannelNotOfferedError: Problem(400, "4000030", "Channel not offered"),
+        NotAuthenticatedError: Problem(401, "4010001", "Not logged in", headers=_BEARER),
+        LoginFailedError: Problem(401, "4010002", "Log-in failed", headers=_BEARER),
+        TokenInvalidError: Problem(401, "4010003", "Token not valid", headers=_BEARER),
+        TokenExpiredError: Problem(401, "4010004", "Token expired", headers=_BEARER),
+        AccountInactiveError: Problem(401, "4010005", "Account not active", headers=_BEARER),
+        TokenWrongAudienceError: Problem(401, "4010010", "Not an access token", headers=_BEARER),
+        TokenWrongIssuerError: Problem(401, "4010011", "Token of another service", headers=_BEARER),
+        RefreshTokenInvalidError: Problem(401, "4010012", "Refresh token not valid", headers=_BEARER),
+        RefreshTokenExpiredError: Problem(401, "4010013", "Refresh token expired", headers=_BEARER),
+        RefreshTokenReusedError: Problem(401, "4010014", "Refresh token used before", headers=_BEARER),
+        PasswordWrongError: Problem(403, "4030010", "Wrong password"),
+        SignatureInvalidError: Problem(401, "4010020", "Not accepted", headers=_SIGNED),
+        SignatureExpiredError: Problem(401, "4010021", "Signature expired", headers=_SIGNED),
+        SignatureUsedError: Problem(401, "4010022", "Signature used", headers=_SIGNED),
+        BodyChangedError: Problem(401, "4010023", "Body changed", headers=_SIGNED),
+        MetricsRefusedError: Problem(403, "4030041", "Metrics refused"),
+        OwnAccountError: Problem(403, "4030040", "Own account"),
+        RecordNotFoundError: Problem(404, "4040001", "Not found", "There is no such record."),
+        IdentityNotFoundError: Problem(404, "4040010", "Not linked"),
+        EmailTakenError: Problem(409, "4090001", "E-mail taken"),
+        UniqueViolationError: Problem(409, "4090002", "Already taken", "Another record has this value."),
+        (ForeignKeyViolationError, "delete"): Problem(
+            409, "4090003", "Still in use", "Other records still refer to it."
+        ),
+        StaleRecordError: Problem(
+            409, "4090004", "Changed meanwhile", "It was changed or deleted meanwhile; read it again."
+        ),
+        LastWayInError: Problem(409, "4090010", "Last way to log in"),
+        IdentityTakenError: Problem(409, "4090011", "Linked by another user"),
+        AlreadyLinkedError: Problem(409, "4090012", "Already linked"),
+        SocialEmailTakenError: Problem(409, "4090013", "E-mail taken"),
+        TooManyKeysError: Problem(409, "4090020", "Too many keys"),
+        TooManyAddressesError: Problem(409, "4090021", "Too many networks"),
+        BodyTooLargeError: Problem(413, "4130001", "Body too large"),
+        IdempotencyConflictError: Problem(409, "4090030", "Key used before"),
+        RequestValidationError: Problem(
+            422, "4220001", "Request not valid", "Some of what was sent is missing or not valid."
+        ),
+        NotNullViolationError: Problem(422, "4220002", "Value missing", "A required value is missing."),
+        CheckViolationError: Problem(422, "4220003", "Value not allowed", "A value is not allowed."),
+        InvalidDataError: Problem(
+            422, "4220004", "Value not valid", "A value is too long, out of range or of the wrong type."
+        ),
+        ForeignKeyViolationError: Problem(
+            422, "4220005", "Unknown reference", "It refers to a record that does not exist."
+        ),
+        InvalidCursorError: Problem(422, "4220006", "Page cursor not valid", "Start again without a cursor."),
+        RateLimitedError: Problem(429, "4290001", "Too many requests"),
+        WebhookRefusedError: Problem(422, "4220030", "Webhook not allowed"),
+        Exception: Problem(
+            500, "5000000", "Internal error", "Something went wrong on our side.", type="unexpected_error"
+        ),
+        SaveError: _NOT_SAVED,
+        (SaveError, "delete"): _NOT_DELETED,
+        DatabaseError: Problem(500, "5000003", "Database error", "Something went wrong on our side."),
+        (DatabaseError, "delete"): _NOT_DELETED,
+        (DatabaseError, "insert"): _NOT_SAVED,
+        (DatabaseError, "update"): _NOT_SAVED,
+        (DatabaseError, "flush"): _NOT_SAVED,
+        (DatabaseError, "commit"): _NOT_SAVED,
+        CommitUnknownError: Problem(
+            500, "5000004", "Outcome unknown", "It may have been saved; look before you repeat it."
+        ),
+        ActiveRowError: Problem(500, "5000005", "Internal error", "Something went wrong on our side."),
+        ProviderFailedError: Problem(502, "5020001", "Provider failed"),
+        ProviderUnavailableError: Problem(503, "5030010", "Provider not available"),
+        UnavailableError: Problem(503, "5030001", "Database not available", "The service is not available now."),
+        PoolExhaustedError: Problem(503, "5030002", "Too busy", "The service is too busy; try again.", retry_after=1),
+        TransientError: Problem(
+            503, "5030003", "Try again", "The request collided with another; try again.", retry_after=1
+        ),
+        NotReadyError: Problem(503, "5030040", "Not ready"),
+        StatementTimeoutError: Problem(504, "5040001", "Timed out", "The request took too long."),
+    }
+)
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """How one kind of problem is answered: a row of the table in `app.py`."""
-
-    status: int
-    number: int
-    title: str
-    message: str | None = None  # for the user; errors of our own bring theirs along
-    retry_after: int | None = None
-    challenge: str = "Bearer"  # what a 401 asks for
-
-    @property
-    def code(self) -> str:
-        """The status and four digits: `4090001`."""
-        return f"{self.status}{self.number:04d}"
-
-
-class Fault(BaseModel):
-    """One field of the request, and what is wrong with it."""
-
-    loc: Sequence[str | int] = Field(examples=[["body", "email"]])
-    msg: str
-    type: str
-
-
-class Problem(BaseModel):
-    """Why a request was not answered as asked (RFC 9457)."""
-
-    type: str = Field(description="A word that names the kind of problem and never changes.")
-    title: str = Field(description="The kind of problem in a few words.")
-    status: int = Field(description="The HTTP status, again.")
-    code: str = Field(description="The status and four digits, one number for each kind of problem.")
-    message: str = Field(description="A sentence that may be shown to a user.")
-    detail: str = Field(description="What was wrong with this request.")
-    errors: list[Fault] | None = Field(default=None, description="The fields concerned, where they are known.")
-
-
-class Problems:
-    """Turns errors into answers by one table: code word to status, number and texts."""
-
-    def __init__(self, table: Mapping[str, Row]) -> None:
-        self._table = table
-
-    def document(self, word: str, *, key: str | None = None, **texts: str) -> Problem:
-        """The problem with this code word; `texts` may replace its `message` and `detail`."""
-        return _problem(word, self._table[key or word], **texts)
-
-    def key_of(self, *words: str) -> str:
-        """The first of these words that has a row in the table."""
-        return next(word for word in words if word in self._table)
-
-    # --- handlers, by kind of error -----------------------------------------------------------------------------------
-
-    async def on_api_error(self, _: Request, error: Exception) -> Response:
-        """Answer a refusal of our own; a database error that led to it is logged."""
-        if not isinstance(error, ApiError):
-            raise error
-        problem = self.document(error.code, message=error.message, detail=error.detail)
-        if isinstance(error.__cause__, DatabaseError):
-            log_database_error(error.__cause__, problem.status)
-        if problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            note(error)
-        return self.response(problem, retry_after=error.retry_after)
-
-    async def on_activerow_error(self, _: Request, error: Exception) -> Response:
-        """Answer what the database refused, or what the program did wrong with it, and log it."""
-        if not isinstance(error, ActiveRowError):
-            raise error
-        key = self.key_of(*_keys(error))
-        row = self._table[key]
-        if isinstance(error, DatabaseError):
-            log_database_error(error, row.status)
-        if row.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            note(error)
-            return self.response(self.document(error.code, key=key), retry_after=row.retry_after)
-        problem = self.document(error.code, key=key, detail=str(error))
-        if isinstance(error, DatabaseError) and error.columns:
-            problem.errors = [
-                Fault(loc=("body", column), msg=problem.message, type=error.code) for column in error.columns
-            ]
-        return self.response(problem)
-
-    async def on_http_exception(self, request: Request, error: Exception) -> Response:
-        """Answer what the framework refuses: an unknown path, a wrong method, a body that cannot be read."""
-        if not isinstance(error, HTTPException):
-            raise error
-        phrase = HTTPStatus(error.status_code).phrase
-        word = phrase.lower().replace(" ", "_")
-        row = self._table.get(word) or Row(error.status_code, 0, phrase, f"{phrase}.")
-        problem = _problem(word, row, detail=str(error.detail))
-        headers = dict(error.headers or {})
-        if row.status == HTTPStatus.METHOD_NOT_ALLOWED:
-            headers["Allow"] = allowed_methods(request)
-        return self.response(problem, headers=headers)
-
-    async def on_validation_error(self, _: Request, error: Exception) -> Response:
-        """Answer a request that does not fit its schema; what was sent is not sent back, it may be a password."""
-        if not isinstance(error, RequestValidationError):
-            raise error
-        faults = [
-            Fault(loc=[_sendable(part) for part in fault["loc"]], msg=str(_sendable(fault["msg"])), type=fault["type"])
-            for fault in error.errors()[:_MOST_FAULTS]
-        ]
-        detail = "; ".join(f"{'.'.join(str(part) for part in fault.loc)}: {fault.msg}" for fault in faults)
-        problem = self.document(VALIDATION, detail=detail)
-        problem.errors = faults
-        return self.response(problem)
-
-    def unexpected(self, error: Exception) -> Response:
-        """Answer an error that nobody expected: a client learns that it happened, the log where."""
+def on_problem(_: HTTPConnection, error: Exception, document: dict[str, Any]) -> None:
+    """Tell the logs what is answered, and a client what it was this time."""
+    status: int = document["status"]
+    del document["instance"]
+    refused = error.__cause__ if isinstance(error, ApiError) else error
+    if isinstance(refused, DatabaseError):
+        log_database_error(refused, status)
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         note(error)
-        return self.response(self.document(UNEXPECTED))
-
-    def response(
-        self, problem: Problem, *, headers: Mapping[str, str] | None = None, retry_after: int | None = None
-    ) -> Response:
-        """The answer with this problem document."""
-        sent = dict(headers or {})
-        if problem.status == HTTPStatus.UNAUTHORIZED:
-            row = self._table.get(problem.type)
-            sent.setdefault("WWW-Authenticate", row.challenge if row else "Bearer")
-        if retry_after is not None:
-            sent["Retry-After"] = str(retry_after)
-        return JSONResponse(
-            problem.model_dump(mode="json", exclude_none=True), problem.status, sent, media_type=MEDIA_TYPE
-        )
-
-
-def _problem(word: str, row: Row, *, message: str = "", detail: str = "") -> Problem:
-    message = message or row.message or row.title
-    return Problem(
-        type=word, title=row.title, status=row.status, code=row.code, message=message, detail=detail or message
-    )
-
-
-def _keys(error: ActiveRowError) -> Iterator[str]:
-    """Keys of the table for an error, finest first: `save_error.delete`, `save_error`, `database_error.delete`..."""
-    operation = error.operation if isinstance(error, DatabaseError) else None
-    for kind in type(error).__mro__:
-        if issubclass(kind, ActiveRowError):
-            yield f"{kind.code}.{operation}"
-            yield kind.code
-
-
-def _sendable(part: str | int) -> str | int:
-    """The part, not too long and without halves of characters, which a caller's JSON may hold and UTF-8 cannot."""
-    return part[:_LONGEST_TEXT].encode("utf-8", "replace").decode() if isinstance(part, str) else part
+    elif isinstance(error, ActiveRowError):
+        document["detail"] = str(error)
 
 
 def note(error: BaseException) -> None:

@@ -1,31 +1,35 @@
 """Which host names the service answers for."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from notification.http.problems import UNTRUSTED_HOST, Problems
+from activerow.fastapi import problem_response
+from notification.errors import UntrustedHostError
+
+_ADMITTED: Final = "notification.host_is_trusted"
 
 
 class TrustedHosts:
     """Refuses requests for other host names. Starlette decides; the answer is a problem like all others."""
 
-    def __init__(self, app: ASGIApp, *, hosts: Sequence[str], problems: Problems) -> None:
-        self.app, self.problems = app, problems
-        self.hosts = hosts
+    def __init__(self, app: ASGIApp, *, hosts: Sequence[str]) -> None:
+        self.app, self._ask = app, TrustedHostMiddleware(_admit, hosts, www_redirect=False)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        admitted = scope["type"] == "lifespan"
+        await self._ask(scope, receive, _drop)
+        refused = not scope.pop(_ADMITTED, False)
+        answer = problem_response(HTTPConnection(scope), UntrustedHostError()) if refused else self.app
+        await answer(scope, receive, send)
 
-        async def admit(*_: object) -> None:
-            nonlocal admitted
-            admitted = True
 
-        async def unsent(_: Message) -> None:
-            """Drop Starlette's own answer."""
+async def _admit(scope: Scope, _: Receive, __: Send) -> None:
+    scope[_ADMITTED] = True
 
-        await TrustedHostMiddleware(admit, self.hosts, www_redirect=False)(scope, receive, unsent)
-        refusal = self.problems.response(self.problems.document(UNTRUSTED_HOST))
-        await (self.app if admitted else refusal)(scope, receive, send)
+
+async def _drop(_: Message) -> None:
+    """Send nothing of Starlette's own answer."""

@@ -1,15 +1,16 @@
 """Answers for the unexpected."""
 
+from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from notification.http.problems import Problems
+from activerow.fastapi import problem_response
 
 
 class UnexpectedErrors:
     """Answers an error that no handler knows, inside of CORS, so that a browser may read the answer."""
 
-    def __init__(self, app: ASGIApp, *, problems: Problems) -> None:
-        self.app, self.problems = app, problems
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request; an answer that has begun cannot be replaced, so its error goes on to the server."""
@@ -25,4 +26,4 @@ class UnexpectedErrors:
         except Exception as error:
             if started or scope["type"] != "http":
                 raise
-            await self.problems.unexpected(error)(scope, receive, send)
+            await problem_response(HTTPConnection(scope), error)(scope, receive, send)

@@ -184,6 +184,11 @@ class Providers:
     def __contains__(self, sns_type: object) -> bool:
         return sns_type in self._providers
 
+    @property
+    def over_https(self) -> bool:
+        """Whether users come back over HTTPS."""
+        return any(provider.redirect_url.startswith("https:") for provider in self._providers.values())
+
     def of(self, sns_type: SnsType) -> Provider:
         """The provider of this type.
 

@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 from sqlalchemy import text
-from starlette.requests import Request
 
 from activerow.errors import (
     ActiveRowError,
@@ -23,8 +22,9 @@ from activerow.errors import (
     UnavailableError,
     UniqueViolationError,
 )
-from notification.app import ANSWERS, create_app
-from notification.http.problems import Problems
+from activerow.fastapi import Problems
+from notification.app import create_app
+from notification.http.problems import PROBLEMS
 from notification.models import Users, db
 from notification.settings import Settings
 from tests.notification.tools.service import ADA, registered, running
@@ -133,11 +133,10 @@ async def test_a_body_that_cannot_be_read_is_a_400(client: httpx.AsyncClient, bo
         (DeadlockError(operation="update"), 503, "deadlock", "5030003"),
     ],
 )
-async def test_every_database_error_has_its_code(error: ActiveRowError, status: int, word: str, code: str) -> None:
+def test_every_database_error_has_its_code(error: ActiveRowError, status: int, word: str, code: str) -> None:
     """The number says what failed, the library's word says why."""
-    answer = await Problems(ANSWERS).on_activerow_error(Request({"type": "http"}), error)
+    problem = Problems(table=PROBLEMS).document(error)
 
-    problem = httpx.Response(answer.status_code, content=bytes(answer.body)).json()
     assert (problem["status"], problem["type"], problem["code"]) == (status, word, code)
 
 
@@ -164,17 +163,19 @@ async def test_what_a_trigger_refuses_is_a_500(settings: Settings, action: str, 
     assert "hunter2" not in answer.text
 
 
-async def test_what_may_be_tried_again_says_when() -> None:
+def test_what_may_be_tried_again_says_when() -> None:
     """A collision with another request is over in a moment."""
-    answer = await Problems(ANSWERS).on_activerow_error(Request({"type": "http"}), DeadlockError())
+    answer = Problems(table=PROBLEMS).response(DeadlockError())
 
     assert answer.headers["retry-after"] == "1"
 
 
 def test_a_number_stands_for_one_kind_of_problem() -> None:
-    """Two rows have the same code only when they say the same."""
+    """Two rows have the same code only when they say the same, and it begins with their status."""
     titles: dict[str, set[str]] = {}
-    for row in ANSWERS.values():
+    for row in PROBLEMS.values():
+        assert row.code is not None
+        assert row.code.startswith(str(row.status))
         titles.setdefault(row.code, set()).add(row.title)
 
     assert {code: names for code, names in titles.items() if len(names) > 1} == {}

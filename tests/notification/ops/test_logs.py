@@ -1,5 +1,6 @@
 """What the service writes down, and what it does not."""
 
+import json
 import logging
 import os
 from datetime import UTC, datetime
@@ -13,7 +14,7 @@ from activerow.errors import UniqueViolationError
 from notification.app import create_app
 from notification.errors import EmailTakenError
 from notification.models import Users
-from notification.ops.logs import describe, mask
+from notification.ops.logs import LineFormatter, describe, mask
 from notification.settings import Settings
 from tests.notification.tools.service import (
     ADA,
@@ -182,11 +183,23 @@ async def test_files_turn_at_midnight_and_old_ones_go(settings: Settings) -> Non
         ("o'hara!x@example.com", "o***@example.com"),
         ("Bearer eyJhbGciOi.eyJzdWIi.c2ln-_", "Bearer [token]"),
         ("nothing at all", "nothing at all"),
+        ("refresh_" + "x" * 43, "[token]"),
     ],
 )
 def test_emails_and_tokens_are_masked(text: str, shown: str) -> None:
     """Enough is left to tell two users apart, not enough to write to one."""
     assert mask(text) == shown
+
+
+def test_a_line_is_made_once() -> None:
+    """Two files and stderr write the same text; masking it is most of the work."""
+    record = logging.LogRecord("notification.app", logging.INFO, __file__, 1, "to ada@example.com", None, None)
+    formatter = LineFormatter(["message"])
+
+    lines = [formatter.format(record) for _ in range(3)]
+
+    assert lines[0] is lines[1] is lines[2]
+    assert json.loads(lines[0]) == {"message": "to a***@example.com"}
 
 
 async def test_a_line_stays_one_line(settings: Settings) -> None:

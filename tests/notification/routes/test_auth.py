@@ -113,6 +113,17 @@ async def test_credentials_that_are_missing_or_wrong_are_a_422(
     assert "secret" not in answer.text
 
 
+@pytest.mark.parametrize("path", [REGISTER, LOGIN])
+async def test_each_fault_is_told_once(client: httpx.AsyncClient, path: str) -> None:
+    """However many parties look at the credentials."""
+    answer = await client.post(path, json={"pw": ""})
+
+    assert [(error["loc"], error["type"]) for error in answer.json()["errors"]] == [
+        (["body", "email"], "missing"),
+        (["body", "pw"], "too_short"),
+    ]
+
+
 @pytest.mark.parametrize("status", [UserStatus.blocked, UserStatus.deleted])
 async def test_an_account_that_is_not_active_opens_to_nobody(
     client: httpx.AsyncClient, ada: dict[str, str], status: UserStatus
