@@ -8,12 +8,12 @@ from pydantic_settings import SettingsConfigDict
 
 import shop
 from serving.settings import PROJECT_FOLDER
-from shop.app import ANSWERS, CODES, create_app
+from shop.app import create_app
+from shop.problems import PROBLEMS
 from shop.settings import PREFIX, Settings
 from tests.shop.service import PlainSettings
 
 PACKAGE = Path(shop.__file__).parent
-MODULES = sorted(file for file in PACKAGE.rglob("*.py") if "migrations" not in file.parts)
 HANDLERS = sorted([*(PACKAGE / "routes").glob("*.py"), *(PACKAGE / "use_cases").glob("*.py"), PACKAGE / "deps.py"])
 FORBIDDEN = {"commit", "rollback", "close", "add", "add_all", "flush", "execute", "session"}
 
@@ -43,11 +43,12 @@ def test_settings_and_errors_are_documented() -> None:
     page = (PROJECT_FOLDER / "docs" / "shop.md").read_text(encoding="utf-8")
     example = (PROJECT_FOLDER / ".env.example").read_text(encoding="utf-8")
     names = [f"{PREFIX}{name.upper()}" for name in Settings.model_fields]
-    codes = [*CODES.values(), *(row.code for row in ANSWERS.values())]
+    codes = [row.code for row in PROBLEMS.values()]
 
     assert [name for name in names if f"`{name}`" not in page or f"{name}=" not in example] == []
     assert [code for code in codes if f"`{code}`" not in page] == []
     assert len(set(codes)) == len(codes)
+    assert [row for row in PROBLEMS.values() if not str(row.code).startswith(str(row.status))] == []
 
 
 def test_the_example_is_the_default() -> None:
