@@ -7,7 +7,7 @@ from fastapi import Depends
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from activerow import ActiveRecord
-from activerow.query.query import Query
+from activerow.query import Query
 from activerow.store import Store
 from shop.models import Post, Profile, User, db
 

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from sqlalchemy.orm import InstrumentedAttribute
 
-from activerow.query.query import Query
+from activerow.query import Query
 from activerow.types import utc_now
 from notification.delivery.queue import pause_unless
 from notification.models import ApiKeys, Delivery, KeyStatus, Notifications, RefreshTokens, UsedSignatures, db

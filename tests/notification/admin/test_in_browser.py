@@ -13,8 +13,8 @@ from activerow.types import utc_now
 from notification.models import ApiKeys, Delivery, Notifications, Users, UserStatus
 from notification.settings import Settings
 from notification.use_cases.administration import appoint
-from tests.tools.chromium import Browse, Look, in_browser
 from tests.notification.tools.service import ADA, GRACE, listening, registered, settings_for
+from tests.tools.chromium import Browse, Look, in_browser
 
 pytestmark = in_browser
 

@@ -25,10 +25,10 @@ from notification.models import (
     db,
 )
 from notification.settings import Settings
-from tests.tools.counting import statements
 from tests.notification.tools.callers import calls_of, new_key
 from tests.notification.tools.deliveries import NOWHERE, ago, noted, owner
 from tests.notification.tools.service import serving
+from tests.tools.counting import statements
 
 DAY = 24 * 3600.0
 # What grows with every call, and who deletes it. The other tables grow with people, keys and networks only.

@@ -16,8 +16,8 @@ from playwright.async_api import Page
 
 import notification.docs
 from notification.settings import Settings
-from tests.tools.chromium import Browse, Look, in_browser
 from tests.notification.tools.service import ADA, SERVICES, Key, listening, registered, serving
+from tests.tools.chromium import Browse, Look, in_browser
 
 SCRIPT = Path(notification.docs.__file__).parent / "static" / "sign_calls.js"
 _ADDRESS = re.compile(r'(?:src|href)="([^"]+)"')

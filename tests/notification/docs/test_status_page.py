@@ -10,8 +10,8 @@ from activerow.types import utc_now
 from notification.app import create_app
 from notification.models import Base, Notifications, Users, db
 from notification.settings import Settings
-from tests.tools.chromium import Browse, Look, in_browser
 from tests.notification.tools.service import listening, running
+from tests.tools.chromium import Browse, Look, in_browser
 
 BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8"
 LINE = re.compile(r"Notification API \(UTC: \d{4}\.\d\d\.\d\d \d\d:\d\d:\d\d\)")

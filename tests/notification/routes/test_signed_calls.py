@@ -7,7 +7,6 @@ from pydantic import SecretStr
 from notification.app import create_app
 from notification.models import ApiKeys, UsedSignatures, Users, UserStatus, db
 from notification.settings import Settings
-from tests.tools.counting import statements
 from tests.notification.tools.service import (
     ADA,
     KEYS,
