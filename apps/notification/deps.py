@@ -10,23 +10,23 @@ from pydantic import SecretStr
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 
-from notification.access import admitted_key, admitted_user
 from notification.delivery.dispatch import Dispatch
+from notification.docs.status_page import StatusPage
 from notification.errors import MetricsRefusedError, NotAuthenticatedError, SignatureMissingError
-from notification.handshakes import LIFETIME, Handshakes
-from notification.known_keys import KnownKey, KnownKeys
-from notification.metrics import Metrics
+from notification.http.access import admitted_key, admitted_user
 from notification.models import SnsType, Users
-from notification.passwords import Passwords
-from notification.providers import Provider, Providers
-from notification.rates import Rates
-from notification.schemas import Credentials
-from notification.status_page import StatusPage
-from notification.tokens import Tokens
+from notification.ops.metrics import Metrics
+from notification.schemas.accounts import Credentials
+from notification.security.handshakes import LIFETIME, Handshakes
+from notification.security.known_keys import KnownKey, KnownKeys
+from notification.security.passwords import Passwords
+from notification.security.rates import Rates
+from notification.security.tokens import Tokens
+from notification.security.vault import Vault
+from notification.social.providers import Provider, Providers
 from notification.use_cases.accounts import who_is
 from notification.use_cases.offers import check_by_password
 from notification.use_cases.readiness import Readiness
-from notification.vault import Vault
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,79 +48,22 @@ class Services:
     dispatch: Dispatch
 
 
-def _services(connection: HTTPConnection) -> Services:
+async def _services(connection: HTTPConnection) -> Services:
     services: Services = connection.app.state.services
     return services
 
 
-def _passwords(services: Annotated[Services, Depends(_services)]) -> Passwords:
-    return services.passwords
-
-
-def _tokens(services: Annotated[Services, Depends(_services)]) -> Tokens:
-    return services.tokens
-
-
-def _vault(services: Annotated[Services, Depends(_services)]) -> Vault:
-    return services.vault
-
-
-def _known_keys(services: Annotated[Services, Depends(_services)]) -> KnownKeys:
-    return services.known_keys
-
-
-def _handshakes(services: Annotated[Services, Depends(_services)]) -> Handshakes:
-    return services.handshakes
-
-
-def _providers(services: Annotated[Services, Depends(_services)]) -> Providers:
-    return services.providers
-
+# Dependencies are coroutine functions: FastAPI sends others to a thread each, which takes longer than they do.
+ServicesDep = Annotated[Services, Depends(_services)]
 
 ProviderName = Annotated[SnsType, Path(examples=["google"])]
 
 
-def _provider(provider: ProviderName, providers: Annotated[Providers, Depends(_providers)]) -> Provider:
-    return providers.of(provider)
+async def _provider(provider: ProviderName, services: ServicesDep) -> Provider:
+    return services.providers.of(provider)
 
 
-def _readiness(services: Annotated[Services, Depends(_services)]) -> Readiness:
-    return services.readiness
-
-
-def _parts(services: Annotated[Services, Depends(_services)]) -> Readiness:
-    return services.parts
-
-
-def _status_page(services: Annotated[Services, Depends(_services)]) -> StatusPage:
-    return services.status_page
-
-
-def _metrics(services: Annotated[Services, Depends(_services)]) -> Metrics:
-    return services.metrics
-
-
-def _dispatch(services: Annotated[Services, Depends(_services)]) -> Dispatch:
-    return services.dispatch
-
-
-PasswordsDep = Annotated[Passwords, Depends(_passwords)]
-TokensDep = Annotated[Tokens, Depends(_tokens)]
-VaultDep = Annotated[Vault, Depends(_vault)]
-KnownKeysDep = Annotated[KnownKeys, Depends(_known_keys)]
-HandshakesDep = Annotated[Handshakes, Depends(_handshakes)]
 ProviderDep = Annotated[Provider, Depends(_provider)]
-ReadinessDep = Annotated[Readiness, Depends(_readiness)]
-PartsDep = Annotated[Readiness, Depends(_parts)]
-MetricsDep = Annotated[Metrics, Depends(_metrics)]
-StatusPageDep = Annotated[StatusPage, Depends(_status_page)]
-DispatchDep = Annotated[Dispatch, Depends(_dispatch)]
-
-
-def not_to_be_stored(response: Response) -> None:
-    """Tell browsers and caches to keep no copy: the answer contains tokens (RFC 6749, 5.1)."""
-    response.headers["Cache-Control"] = "no-store"
-
 
 _bearer = HTTPBearer(auto_error=False, bearerFormat="JWT", description="The access token of a log-in.")
 
@@ -128,13 +71,13 @@ _bearer = HTTPBearer(auto_error=False, bearerFormat="JWT", description="The acce
 async def _current_user(
     connection: HTTPConnection,
     credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
-    tokens: TokensDep,
+    services: ServicesDep,
 ) -> Users:
     if user := admitted_user(connection.scope):
         return user
     if credentials is None:
         raise NotAuthenticatedError
-    return await who_is(credentials.credentials, tokens)
+    return await who_is(credentials.credentials, services.tokens)
 
 
 CurrentUser = Annotated[Users, Depends(_current_user)]
@@ -155,7 +98,7 @@ _signature = APIKeyHeader(
 )
 
 
-def _calling_key(
+async def _calling_key(
     connection: HTTPConnection,
     _name: Annotated[str | None, Security(_key_name)],
     _time: Annotated[str | None, Security(_signed_at)],
@@ -169,12 +112,16 @@ def _calling_key(
 CallingKey = Annotated[KnownKey, Depends(_calling_key)]
 
 
-async def count_log_in(body: Credentials, services: Annotated[Services, Depends(_services)]) -> None:
-    """Count an attempt to log in to the account; for a route's `dependencies`."""
+async def _counted(body: Credentials, services: ServicesDep) -> Credentials:
     await services.rates.count_log_in_to(body.email)
+    return body
 
 
-async def count_password_check(user: CurrentUser, services: Annotated[Services, Depends(_services)]) -> None:
+# An attempt to log in counts, for the account that it names.
+CountedCredentials = Annotated[Credentials, Depends(_counted)]
+
+
+async def count_password_check(user: CurrentUser, services: ServicesDep) -> None:
     """Count a check of the caller's password like an attempt to log in; for a route's `dependencies`.
 
     Whoever has a stolen access token must not find the password out by trying.
@@ -188,9 +135,8 @@ class HandshakeCookie:
     _NAME = "social_handshake"
     _PATH = "/api/v1/auth"
 
-    def __init__(self, request: Request, response: Response, provider: ProviderDep) -> None:
-        self._response = response
-        self._secure = provider.redirect_url.startswith("https:")
+    def __init__(self, request: Request, response: Response, *, secure: bool) -> None:
+        self._response, self._secure = response, secure
         self.value = request.cookies.get(self._NAME)
 
     def keep(self, sealed: str) -> None:
@@ -210,13 +156,15 @@ class HandshakeCookie:
         self._response.delete_cookie(self._NAME, path=self._PATH, secure=self._secure, httponly=True, samesite="lax")
 
 
-HandshakeCookieDep = Annotated[HandshakeCookie, Depends(HandshakeCookie)]
+async def _handshake_cookie(request: Request, response: Response, services: ServicesDep) -> HandshakeCookie:
+    return HandshakeCookie(request, response, secure=services.providers.over_https)
 
 
-def _offered(
-    sns_type: Annotated[SnsType, Path(examples=["email"])], providers: Annotated[Providers, Depends(_providers)]
-) -> SnsType:
-    check_by_password(sns_type, providers)
+HandshakeCookieDep = Annotated[HandshakeCookie, Depends(_handshake_cookie)]
+
+
+async def _offered(sns_type: Annotated[SnsType, Path(examples=["email"])], services: ServicesDep) -> SnsType:
+    check_by_password(sns_type, services.providers)
     return sns_type
 
 
@@ -224,9 +172,9 @@ def _offered(
 OfferedSnsType = Annotated[SnsType, Depends(_offered)]
 
 
-def may_read_metrics(
+async def may_read_metrics(
     credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
-    services: Annotated[Services, Depends(_services)],
+    services: ServicesDep,
 ) -> None:
     """Pass when the token is that of METRICS_TOKEN; without that setting nobody passes.
 

@@ -1,4 +1,4 @@
-"""What the service refuses to do. No HTTP here: `app.py` has the table that gives every code word its status.
+"""What the service refuses to do. No HTTP here: `http/problems.py` has the table that gives each its status.
 
 ```
 ApiError
@@ -38,6 +38,7 @@ ApiError
 ├── TooManyAddressesError
 ├── RateLimitedError
 ├── BodyTooLargeError
+├── UntrustedHostError
 └── SignedCallError
     ├── SignatureMissingError     no key, timestamp or signature
     ├── ParameterRepeatedError    two values for one of them
@@ -304,6 +305,13 @@ class BodyTooLargeError(ApiError):
 
     code = "body_too_large"
     message = "The request's body is too large."
+
+
+class UntrustedHostError(ApiError):
+    """The request is for a host name that is none of ours."""
+
+    code = "untrusted_host"
+    message = "This service does not answer for this host name."
 
 
 class SignedCallError(ApiError):

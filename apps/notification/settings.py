@@ -7,10 +7,10 @@ from urllib.parse import urlsplit
 
 from limits import parse_many
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import NoDecode
 
 from notification.networks import network_of
-from serving.settings import PROJECT_FOLDER, database_url
+from serving.settings import PROJECT_FOLDER, DatabaseUrl, ServiceSettings
 
 DEVELOPMENT_SECRET = "for development only: anyone can read this secret"  # noqa: S105  # refused in production
 _SIGNATURE_BYTES = 32
@@ -22,24 +22,14 @@ Words = Annotated[tuple[str, ...], NoDecode]
 Secrets = Annotated[tuple[SecretStr, ...], NoDecode]
 
 
-class Settings(BaseSettings):
+class Settings(ServiceSettings):
     """Everything that differs between one installation and another."""
-
-    model_config = SettingsConfigDict(
-        env_file=(PROJECT_FOLDER / ".env", ".env"),
-        env_file_encoding="utf-8",
-        extra="ignore",
-        frozen=True,
-        hide_input_in_errors=True,
-    )
 
     # ENVIRONMENT stands before JWT_SECRET, whose check asks for it.
     environment: Literal["development", "test", "staging", "production"] = "development"
 
-    database_url: str = Field(default="sqlite:///notification.db", repr=False, validate_default=True)
+    database_url: DatabaseUrl = "sqlite:///notification.db"
     db_echo: bool = False
-    db_pool_size: int = Field(default=5, ge=1)
-    db_max_overflow: int = Field(default=10, ge=0)
     db_pool_recycle: int = Field(default=900, ge=1)
 
     slow_query_ms: int = Field(default=500, ge=0)
@@ -65,9 +55,6 @@ class Settings(BaseSettings):
     encryption_key: SecretStr = SecretStr("")
     encryption_previous_keys: SecretStr = SecretStr("")
 
-    host: str = Field(default="127.0.0.1", min_length=1)
-    port: int = Field(default=8000, ge=0, le=65535)
-    reload: bool = False
     allowed_origins: Words = ("*",)
     trusted_hosts: Words = ("*",)
     trusted_proxies: Words = ()
@@ -78,7 +65,6 @@ class Settings(BaseSettings):
     max_body_bytes: int = Field(default=1_048_576, ge=1)
 
     log_dir: Path = Field(default=Path("logs"), validate_default=True)
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = "INFO"
     log_backup_count: int = Field(default=30, ge=0)
 
     smtp_url: SecretStr = SecretStr("")
@@ -131,11 +117,6 @@ class Settings(BaseSettings):
     def _lower(cls, value: object) -> object:
         return value.strip().lower() if isinstance(value, str) else value
 
-    @field_validator("log_level", mode="before")
-    @classmethod
-    def _upper(cls, value: object) -> object:
-        return value.strip().upper() if isinstance(value, str) else value
-
     @field_validator("jwt_secret")
     @classmethod
     def _secret_of_ones_own(cls, value: SecretStr, info: ValidationInfo) -> SecretStr:
@@ -170,11 +151,6 @@ class Settings(BaseSettings):
         if not value.startswith(("https://", "http://")):
             raise ValueError("not an address that begins with https:// or http://")
         return value
-
-    @field_validator("database_url")
-    @classmethod
-    def _from_the_project_folder(cls, value: str) -> str:
-        return database_url(value)
 
     @field_validator("log_dir")
     @classmethod

@@ -7,16 +7,19 @@ import asyncio
 import logging
 import signal
 import sys
+from typing import Final
 
 from pydantic import ValidationError
 
 from activerow.errors import ActiveRowError
-from notification import logs
 from notification.delivery.dispatch import Dispatch
+from notification.ops import logs
 from notification.schema import MIGRATIONS, configure
 from notification.settings import Settings
+from serving.service import refuse
 from serving.settings import explain
 
+_NAME: Final = "Notification worker"
 _log = logging.getLogger("notification.delivery")
 
 
@@ -25,20 +28,14 @@ def main() -> int:
     try:
         settings = Settings()
     except ValidationError as error:
-        return _refuse(*explain(error))
+        return refuse(_NAME, *explain(error))
     try:
         with logs.writing(settings):
             asyncio.run(_serve(settings))
     except (ActiveRowError, OSError) as error:
         # The text of a broker's error may repeat its URL, and with it a password.
-        return _refuse(f"cannot work: {error if isinstance(error, ActiveRowError) else type(error).__name__}")
+        return refuse(_NAME, f"cannot work: {error if isinstance(error, ActiveRowError) else type(error).__name__}")
     return 0
-
-
-def _refuse(*reasons: str) -> int:
-    for reason in reasons:
-        sys.stderr.write(f"Notification worker: {reason}\n")
-    return 1
 
 
 async def _serve(settings: Settings) -> None:
@@ -48,7 +45,7 @@ async def _serve(settings: Settings) -> None:
     async with configure(settings):
         await MIGRATIONS.upgrade()
         async with Dispatch.of(settings).working():
-            _say("Notification worker: ready")
+            _say(f"{_NAME}: ready")
             await stop.wait()
             _log.info("the worker ends: what has begun is finished")
 

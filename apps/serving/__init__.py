@@ -1,1 +1,8 @@
-"""What the services share of starting: a socket, the server on it, settings that are told by their names."""
+"""What the services share of starting.
+
+| file | what it holds |
+| --- | --- |
+| `service` | a service as a program: from its settings to a server that runs |
+| `server` | a socket to listen on, and uvicorn on it |
+| `settings` | settings of every service, and what is told about those that are wrong |
+"""

@@ -1,4 +1,4 @@
-"""What the shop refuses to do. No HTTP here: `app.py` has the table that gives every code word its status.
+"""What the shop refuses to do. No HTTP here: `problems.py` has the table that gives each its status.
 
 ```
 ShopError

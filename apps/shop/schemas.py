@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, AliasPath, BaseModel, ConfigDict, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
-from shop.models.money import DECIMAL_PLACES, DIGITS
+from shop.models.money import DECIMAL_PLACES, DIGITS, with_cents
 
 _MOST = 2**31 - 1
 _MOST_TEXT = 10_000
@@ -17,6 +17,8 @@ Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max
 ShortName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=40)]
 Text = Annotated[str, StringConstraints(max_length=_MOST_TEXT)]
 Price = Annotated[Decimal, Field(ge=0, max_digits=DIGITS, decimal_places=DECIMAL_PLACES, examples=["9.99"])]
+# Of a row that was just written too, which still has the price as it was sent.
+Amount = Annotated[Decimal, AfterValidator(with_cents)]
 Stock = Annotated[int, Field(ge=0, le=_MOST)]
 
 
@@ -63,7 +65,7 @@ class ProductOut(Answer):
     id: int
     name: str
     description: str
-    price: Decimal
+    price: Amount
     stock: int
 
 
@@ -150,8 +152,8 @@ class LineOut(Answer):
     product_id: int
     name: str = Field(validation_alias=AliasPath("product", "name"))
     count: int
-    unit_price: Decimal
-    cost: Decimal
+    unit_price: Amount
+    cost: Amount
 
 
 class OrderOut(Answer):
@@ -161,4 +163,4 @@ class OrderOut(Answer):
     promocode: str | None
     created_at: datetime
     lines: list[LineOut] = Field(validation_alias="products_details")
-    total: Decimal
+    total: Amount

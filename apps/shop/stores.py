@@ -1,13 +1,13 @@
 """The users a second time, for teams who keep data access behind repositories: the session is injected."""
 
 from collections.abc import Mapping
-from typing import Annotated, TypeVar
+from typing import Annotated, Self, TypeVar
 
 from fastapi import Depends
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from activerow import ActiveRecord
-from activerow.query.query import Query
+from activerow.query import Query
 from activerow.store import Store
 from shop.models import Post, Profile, User, db
 
@@ -17,20 +17,18 @@ M = TypeVar("M", bound=ActiveRecord)
 class ShopStore(Store[M]):
     """The rows of a model, in the request's session: one transaction for all that a request does."""
 
-    def __init__(self, session: Annotated[AsyncSession, Depends(db.session)]) -> None:
-        super().__init__(session)
+    @classmethod
+    async def of_request(cls, session: Annotated[AsyncSession, Depends(db.session)]) -> Self:
+        """The store as a dependency: a coroutine, because FastAPI would call the class itself in a thread."""
+        return cls(session)
 
 
 class UserStore(ShopStore[User]):
     """Users."""
 
-    async def get_user_by_username(self, username: str) -> User:
-        """The user of that name.
-
-        Raises:
-            RecordNotFoundError: There is none.
-        """
-        return await self.get(username=username)
+    async def get_user_by_username(self, username: str) -> User | None:
+        """The user of that name, None where there is none."""
+        return await self.get_or_none(username=username)
 
 
 class PostStore(ShopStore[Post]):
@@ -62,6 +60,6 @@ class ProfileStore(ShopStore[Profile]):
         return profile
 
 
-Users = Annotated[UserStore, Depends()]
-Posts = Annotated[PostStore, Depends()]
-Profiles = Annotated[ProfileStore, Depends()]
+Users = Annotated[UserStore, Depends(UserStore.of_request)]
+Posts = Annotated[PostStore, Depends(PostStore.of_request)]
+Profiles = Annotated[ProfileStore, Depends(ProfileStore.of_request)]

@@ -36,7 +36,8 @@ from activerow.errors import (
     UsageError,
 )
 from activerow.fastapi import SessionDep, install, problem_responses
-from activerow.fastapi.problems import Problems, kind_of
+from activerow.fastapi.problem_table import kind_of
+from activerow.fastapi.problems import Problems
 from tests.models.web import Base, User, client_of, get, make_app
 from tests.tools.backends.active import MakeDatabase
 

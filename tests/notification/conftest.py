@@ -8,11 +8,11 @@ import httpx
 import pytest
 from pwdlib.hashers.argon2 import Argon2Hasher
 
-from notification import passwords
 from notification.schema import MIGRATIONS, configure
+from notification.security import passwords
 from notification.settings import Settings
-from tests.notification.mailbox import Mailbox, mail_server
-from tests.notification.service import ADA, Key, registered, serving, settings_for
+from tests.notification.tools.mailbox import Mailbox, mail_server
+from tests.notification.tools.service import ADA, Key, registered, serving, settings_for
 
 
 @pytest.fixture(autouse=True)

@@ -15,79 +15,7 @@ from serving.settings import PROJECT_FOLDER
 PACKAGE = Path(notification.__file__).parent
 HANDLERS = sorted([*(PACKAGE / "routes").glob("*.py"), *(PACKAGE / "use_cases").glob("*.py"), PACKAGE / "deps.py"])
 FORBIDDEN = {"commit", "rollback", "close", "add", "add_all", "flush", "execute", "session"}
-
-
-# Every module imports only from modules to its right.
-ORDER = [
-    "__main__",
-    "worker",
-    "app",
-    "admin",
-    "schema",
-    "routes",
-    "openapi",
-    "refusals",
-    "deps",
-    "access",
-    "use_cases",
-    "rates",
-    "docs_page",
-    "client_address",
-    "security_headers",
-    "redirects",
-    "body_limit",
-    "delivery",
-    "middleware",
-    "metrics",
-    "problems",
-    "allowed_methods",
-    "statement_watch",
-    "logs",
-    "request_context",
-    "providers",
-    "profiles",
-    "handshakes",
-    "status_page",
-    "tokens",
-    "keyring",
-    "passwords",
-    "known_keys",
-    "vault",
-    "signatures",
-    "key_schemas",
-    "schemas_social",
-    "messages",
-    "schemas",
-    "texts",
-    "models",
-    "errors",
-    "settings",
-    "networks",
-]
-
-
-def _imports(file: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom) and node.module:
-            names = [alias.name for alias in node.names] if node.module == "notification" else [node.module]
-            yield from (name.removeprefix("notification.").partition(".")[0] for name in names if _ours(node.module))
-
-
-def _ours(module: str) -> bool:
-    return module.partition(".")[0] == "notification"
-
-
 MODULES = sorted(file for file in PACKAGE.rglob("*.py") if "migrations" not in file.parts)
-
-
-@pytest.mark.parametrize("file", MODULES, ids=lambda file: f"{file.parent.name}/{file.name}")
-def test_modules_import_in_one_direction(file: Path) -> None:
-    """From routes over dependencies and use cases to the models, and never back."""
-    module = file.relative_to(PACKAGE).with_suffix("").parts[0]
-    below = ORDER[ORDER.index(module) + 1 :] if module != "__init__" else []
-    own = [module] if file.parent != PACKAGE else []  # files of a folder belong together
-
-    assert [name for name in _imports(file) if name not in below + own] == []
 
 
 def _attributes(file: Path) -> Iterator[str]:

@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from serving.settings import PROJECT_FOLDER
-from tests.notification.service import ADA
+from tests.notification.tools.service import ADA
 
 SECRET = "a secret of this process, thirty-two bytes long"
 

@@ -10,7 +10,7 @@ from sqlalchemy.pool import QueuePool
 from notification.models import db
 from notification.settings import Settings
 from serving.settings import PROJECT_FOLDER, explain
-from tests.notification.service import PlainSettings, serving, settings_for
+from tests.notification.tools.service import PlainSettings, serving, settings_for
 
 NAMES = [
     "DATABASE_URL",

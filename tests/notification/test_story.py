@@ -8,9 +8,9 @@ import httpx
 import pytest
 
 from examples.signed_call import signed_query
-from tests.notification.mailbox import Mailbox, mail_server
-from tests.notification.service import ADA, KEYS, SERVICES
 from tests.notification.test_process import address_of, started_service
+from tests.notification.tools.mailbox import Mailbox, mail_server
+from tests.notification.tools.service import ADA, KEYS, SERVICES
 
 pytestmark = pytest.mark.backends("sqlite", "asyncpg", "asyncmy")
 

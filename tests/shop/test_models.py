@@ -115,6 +115,33 @@ async def test_products_are_appended_without_details() -> None:
     ]
 
 
+async def test_both_directions_can_be_written() -> None:
+    """A product gets into an order, and out of it, from either side."""
+    tea, order = await product("tea"), await Order.create()
+
+    await (await tea.load("orders")).update(orders=[order])
+    bought = await Order.query().include("products").one()
+    await (await tea.load("orders")).update(orders=[])
+
+    assert [each.id for each in bought.products] == [tea.id]
+    assert await OrderProductAssociation.query().count() == 0
+
+
+async def test_a_row_that_is_appended_is_saved() -> None:
+    """By the product's own `save()`, and the order shows it."""
+    await product("tea")
+    await Order.create()
+    async with db.transaction():
+        order = await Order.query().include("products").one()
+        tea = await Product.query().include("orders").one()
+        tea.orders.append(order)
+        await tea.save()
+
+        assert order.products == [tea]
+
+    assert await OrderProductAssociation.query().count() == 1
+
+
 async def test_details_are_written_with_count_and_price() -> None:
     """And the products of the order are the same rows, seen without them."""
     tea = await product(price="0.70")

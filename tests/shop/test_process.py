@@ -24,6 +24,48 @@ def _environment(folder: Path, **changes: str) -> dict[str, str]:
     } | changes
 
 
+def _served(folder: Path, **changes: str) -> tuple[int, str]:
+    """The exit code of a shop that was asked for its users and ended, and what it wrote to stderr."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "shop"],
+        cwd=folder,
+        env=_environment(folder, **changes),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        assert process.stdout
+        line = process.stdout.readline()
+        answer = httpx.get(f"{line.removeprefix('Shop API: ').partition(' ')[0]}/api/v1/users")
+        assert answer.json()["items"] == []
+        process.send_signal(signal.SIGINT)
+        _, told = process.communicate(timeout=30)
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
+    return process.returncode, told
+
+
+def test_what_is_written_is_a_setting(tmp_path: Path) -> None:
+    """In either letter case, and the library's lines are among it."""
+    quiet = _served(tmp_path)
+    loud = _served(tmp_path, SHOP_LOG_LEVEL="info")
+
+    assert quiet == (0, "")
+    assert loud[0] == 0
+    assert "connected to sqlite" in loud[1]
+
+
+def test_reload_serves_too(tmp_path: Path) -> None:
+    """With SHOP_RELOAD=true the shop runs in a child process, and ends with its parent."""
+    code, told = _served(tmp_path, SHOP_RELOAD="true")
+
+    assert (code, "Traceback" in told) == (0, False)
+
+
 def test_the_walk_through(tmp_path: Path) -> None:
     """Sell something, and end in order on Ctrl-C."""
     process = subprocess.Popen(
@@ -82,6 +124,7 @@ def test_a_port_in_use_is_one_line(tmp_path: Path) -> None:
     ("changes", "word"),
     [
         ({"SHOP_PORT": "http"}, "SHOP_PORT: "),
+        ({"SHOP_LOG_LEVEL": "loud"}, "SHOP_LOG_LEVEL: "),
         ({"SHOP_DATABASE_URL": "no url"}, "SHOP_DATABASE_URL: "),
         ({"SHOP_DATABASE_URL": "sqlite:////no/such/folder/shop.db"}, "/no/such/folder/shop.db"),
         ({"SHOP_DATABASE_URL": "postgresql://ada:hunter2@127.0.0.1:1/shop"}, "127.0.0.1"),

@@ -30,6 +30,21 @@ async def test_the_life_of_a_product(client_on_backend: httpx.AsyncClient) -> No
     assert (await client_on_backend.get(path)).status_code == 404
 
 
+async def test_an_amount_has_cents_in_every_answer(client_on_backend: httpx.AsyncClient) -> None:
+    """Also that of a row which was just written, from a price that was sent without them."""
+    made = await add(client_on_backend, "/products", name="Tea", price=3, stock=9)
+    path = f"/products/{made['id']}"
+
+    order = await add(client_on_backend, "/orders", lines=[{"product_id": made["id"], "count": 2}])
+    read, listed = await client_on_backend.get(path), await client_on_backend.get("/products")
+    put = await client_on_backend.put(path, json={"name": "Tea", "price": "4", "stock": 9})
+    patched = await client_on_backend.patch(path, json={"price": 5.5})
+
+    assert [made["price"], read.json()["price"], listed.json()["items"][0]["price"]] == ["3.00"] * 3
+    assert (order["total"], order["lines"][0]["unit_price"], order["lines"][0]["cost"]) == ("6.00", "3.00", "6.00")
+    assert (put.json()["price"], patched.json()["price"]) == ("4.00", "5.50")
+
+
 async def test_a_product_that_was_ordered_is_not_removed(client_on_backend: httpx.AsyncClient) -> None:
     """The database says so, and the answer is 409."""
     tea = await add_product(client_on_backend)

@@ -3,7 +3,8 @@
 import httpx
 import pytest
 
-from shop.models import Profile
+from shop.models import Profile, User
+from shop.stores import UserStore
 from tests.shop.service import add, statements
 
 BOTH = pytest.mark.parametrize("users", ["/users", "/store/users"])
@@ -95,6 +96,17 @@ async def test_a_store_finds_a_user_by_name(client: httpx.AsyncClient) -> None:
     nobody = await client.get("/store/users/by-name/eve")
 
     assert (found.json(), nobody.status_code) == (ada, 404)
+    assert (nobody.json()["code"], nobody.json()["detail"]) == ("4040101", "User not found")
+
+
+async def test_a_name_that_nobody_has_is_no_error_of_the_store(client: httpx.AsyncClient) -> None:
+    """Whether that is one, its caller says."""
+    ada = await User.create(username="ada")
+
+    found, nobody = [await UserStore().get_user_by_username(name) for name in ("ada", "eve")]
+
+    assert found is not None
+    assert (found.id, nobody) == (ada.id, None)
 
 
 @pytest.mark.parametrize("username", ["", " ", "x" * 41, None, 5, "nul\0"])

@@ -11,13 +11,13 @@ from starlette_admin.auth import AdminUser, AuthProvider
 from starlette_admin.exceptions import LoginFailed
 from typing_extensions import override
 
-from notification.client_address import client_of
 from notification.errors import LoginFailedError
+from notification.http.client_address import client_of
 from notification.models import Users
-from notification.passwords import Passwords
-from notification.rates import Rates
-from notification.request_context import identify
-from notification.schemas import Credentials
+from notification.ops.request_context import identify
+from notification.schemas.accounts import Credentials
+from notification.security.passwords import Passwords
+from notification.security.rates import Rates
 from notification.use_cases.administration import active_admin, log_in_admin
 
 _ID: Final = "id"

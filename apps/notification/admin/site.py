@@ -27,7 +27,7 @@ from notification.admin.same_origin import SameOrigin
 from notification.admin.views import all_views
 from notification.deps import Services
 from notification.errors import RateLimitedError
-from notification.problems import note
+from notification.http.problems import note
 from notification.settings import Settings
 
 PATH: Final = "/admin"

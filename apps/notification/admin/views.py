@@ -15,8 +15,8 @@ from typing_extensions import override
 
 from notification.admin.fields import MomentField, OwnerField, StatusField
 from notification.errors import OwnAccountError
-from notification.known_keys import KnownKeys
 from notification.models import ApiKeys, Channel, Delivery, KeyStatus, Notifications, SnsType, Users, UserStatus
+from notification.security.known_keys import KnownKeys
 from notification.use_cases.administration import block, try_again, unblock
 
 _LARGEST_ID: Final = 2**31 - 1

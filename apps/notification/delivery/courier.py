@@ -11,8 +11,8 @@ from activerow.types import utc_now
 from notification.delivery import outbox
 from notification.delivery.failures import NotDeliveredError, TryAgainError
 from notification.delivery.senders import Senders
-from notification.logs import describe
 from notification.models import Delivery, Notifications
+from notification.ops.logs import describe
 from notification.settings import Settings
 
 _log = logging.getLogger("notification.delivery")

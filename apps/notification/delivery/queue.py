@@ -12,7 +12,7 @@ from taskiq import AsyncBroker
 from taskiq.receiver import Receiver
 
 from notification.delivery.brokers import NAME, PATIENCE, ProcessBroker, ping
-from notification.logs import describe
+from notification.ops.logs import describe
 
 _log = logging.getLogger("notification.delivery")
 

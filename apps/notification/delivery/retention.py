@@ -16,11 +16,11 @@ from typing import Any, Final
 
 from sqlalchemy.orm import InstrumentedAttribute
 
-from activerow.query.query import Query
+from activerow.query import Query
 from activerow.types import utc_now
 from notification.delivery.queue import pause_unless
-from notification.logs import describe
 from notification.models import ApiKeys, Delivery, KeyStatus, Notifications, RefreshTokens, UsedSignatures, db
+from notification.ops.logs import describe
 
 _log = logging.getLogger("notification.delivery")
 

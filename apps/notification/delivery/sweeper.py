@@ -7,7 +7,7 @@ from typing import Final
 
 from notification.delivery import outbox
 from notification.delivery.queue import Queue, pause_unless
-from notification.logs import describe
+from notification.ops.logs import describe
 
 _log = logging.getLogger("notification.delivery")
 _BATCH: Final = 500

@@ -1,4 +1,12 @@
-"""The tables of the service. Importing this opens nothing."""
+"""The tables of the service. Importing this opens nothing.
+
+| file | what it holds |
+| --- | --- |
+| `base` | the base of all tables, and the database they live in |
+| `users` | people, how they log in, who of them runs the service |
+| `api_keys` | keys for calls from other services, and signatures that were used |
+| `notifications` | the outbox |
+"""
 
 from notification.models.api_keys import ApiKeys, ApiKeyWhitelists, KeyStatus, UsedSignatures
 from notification.models.base import Base, db

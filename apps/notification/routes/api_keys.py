@@ -5,10 +5,10 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Response, status
 
 from activerow.errors import RecordNotFoundError
-from notification.deps import CurrentUser, KnownKeysDep, VaultDep
+from notification.deps import CurrentUser, ServicesDep
+from notification.docs.openapi import may_raise
 from notification.errors import TooManyAddressesError, TooManyKeysError
-from notification.key_schemas import Address, AddressWanted, Key, KeyChange, KeyCreated, KeyWanted
-from notification.openapi import may_raise
+from notification.schemas.api_keys import Address, AddressWanted, Key, KeyChange, KeyCreated, KeyWanted
 from notification.use_cases import api_keys
 
 _NEEDS_KEY = may_raise(RecordNotFoundError)
@@ -31,23 +31,23 @@ async def list_keys(user: CurrentUser) -> list[Key]:
     summary="Make a key",
     openapi_extra=may_raise(TooManyKeysError),
 )
-async def create_key(user: CurrentUser, body: KeyWanted, vault: VaultDep) -> KeyCreated:
+async def create_key(user: CurrentUser, body: KeyWanted, services: ServicesDep) -> KeyCreated:
     """Make a key. Its secret is in this answer and in no other."""
-    new = await api_keys.create_key(user.id, body.memo, vault)
+    new = await api_keys.create_key(user.id, body.memo, services.vault)
     told = Key.model_validate(new.key).model_dump(exclude={"status"})
     return KeyCreated(**told, secret_key=new.secret)
 
 
 @router.patch("/{key_id}", summary="Change a key", openapi_extra=_NEEDS_KEY)
-async def change_key(user: CurrentUser, key_id: Id, body: KeyChange, known: KnownKeysDep) -> Key:
+async def change_key(user: CurrentUser, key_id: Id, body: KeyChange, services: ServicesDep) -> Key:
     """Change what is sent; a stopped key is refused until it is active again."""
-    return Key.model_validate(await api_keys.change_key(user.id, key_id, body, known))
+    return Key.model_validate(await api_keys.change_key(user.id, key_id, body, services.known_keys))
 
 
 @router.delete("/{key_id}", status_code=status.HTTP_204_NO_CONTENT, summary="Withdraw a key", openapi_extra=_NEEDS_KEY)
-async def delete_key(user: CurrentUser, key_id: Id, known: KnownKeysDep) -> None:
+async def delete_key(user: CurrentUser, key_id: Id, services: ServicesDep) -> None:
     """Withdraw a key for good."""
-    await api_keys.delete_key(user.id, key_id, known)
+    await api_keys.delete_key(user.id, key_id, services.known_keys)
 
 
 @router.get("/{key_id}/whitelists", summary="List a key's networks", openapi_extra=_NEEDS_KEY)
@@ -64,10 +64,10 @@ async def list_addresses(user: CurrentUser, key_id: Id) -> list[Address]:
     openapi_extra=may_raise(RecordNotFoundError, TooManyAddressesError),
 )
 async def allow_address(
-    user: CurrentUser, key_id: Id, body: AddressWanted, known: KnownKeysDep, response: Response
+    user: CurrentUser, key_id: Id, body: AddressWanted, services: ServicesDep, response: Response
 ) -> Address:
     """Let the key be used from an address or a network as well."""
-    address, is_new = await api_keys.allow_address(user.id, key_id, body.ip_addr, known)
+    address, is_new = await api_keys.allow_address(user.id, key_id, body.ip_addr, services.known_keys)
     response.status_code = status.HTTP_201_CREATED if is_new else status.HTTP_200_OK
     return Address.model_validate(address)
 
@@ -78,6 +78,6 @@ async def allow_address(
     summary="Take a network off",
     openapi_extra=_NEEDS_KEY,
 )
-async def disallow_address(user: CurrentUser, key_id: Id, address_id: Id, known: KnownKeysDep) -> None:
+async def disallow_address(user: CurrentUser, key_id: Id, address_id: Id, services: ServicesDep) -> None:
     """Let the key no longer be used from there; without any network it may be used from everywhere."""
-    await api_keys.disallow_address(user.id, key_id, address_id, known)
+    await api_keys.disallow_address(user.id, key_id, address_id, services.known_keys)

@@ -1,8 +1,10 @@
 """Registering, logging in, staying logged in and logging out."""
 
-from fastapi import APIRouter, Depends, status
+from fastapi import APIRouter, status
 
-from notification.deps import OfferedSnsType, PasswordsDep, TokensDep, count_log_in, not_to_be_stored
+from notification.deps import CountedCredentials, OfferedSnsType, ServicesDep
+from notification.docs.openapi import may_raise
+from notification.docs.refusals import BY_DATABASE
 from notification.errors import (
     AccountInactiveError,
     EmailTakenError,
@@ -13,46 +15,40 @@ from notification.errors import (
     SnsTypeNotOfferedError,
     SocialLoginNeededError,
 )
-from notification.openapi import may_raise
-from notification.refusals import BY_DATABASE
-from notification.schemas import Credentials, RefreshRequest, TokenPair
+from notification.schemas.accounts import RefreshRequest, TokenPair
 from notification.use_cases.accounts import log_in, register
 from notification.use_cases.sessions import log_out, refresh
 
-router = APIRouter(prefix="/api/v1/auth", tags=["auth"], dependencies=[Depends(not_to_be_stored)])
+router = APIRouter(prefix="/api/v1/auth", tags=["auth"])
 
 
 @router.post(
     "/register/{sns_type}",
     status_code=status.HTTP_201_CREATED,
     summary="Register",
-    dependencies=[Depends(count_log_in)],
     openapi_extra=may_raise(*BY_DATABASE, SnsTypeNotOfferedError, SocialLoginNeededError, EmailTakenError),
 )
 async def register_account(
-    sns_type: OfferedSnsType,  # noqa: ARG001  # asked before the body
-    body: Credentials,
-    passwords: PasswordsDep,
-    tokens: TokensDep,
+    body: CountedCredentials,
+    sns_type: OfferedSnsType,  # noqa: ARG001  # asked whatever the body is
+    services: ServicesDep,
 ) -> TokenPair:
     """Make an account and log in to it."""
-    return await register(body.email, body.pw.get_secret_value(), passwords, tokens)
+    return await register(body.email, body.pw.get_secret_value(), services.passwords, services.tokens)
 
 
 @router.post(
     "/login/{sns_type}",
     summary="Log in",
-    dependencies=[Depends(count_log_in)],
     openapi_extra=may_raise(*BY_DATABASE, SnsTypeNotOfferedError, SocialLoginNeededError, LoginFailedError),
 )
 async def log_in_to_account(
-    sns_type: OfferedSnsType,  # noqa: ARG001  # asked before the body
-    body: Credentials,
-    passwords: PasswordsDep,
-    tokens: TokensDep,
+    body: CountedCredentials,
+    sns_type: OfferedSnsType,  # noqa: ARG001  # asked whatever the body is
+    services: ServicesDep,
 ) -> TokenPair:
     """Get an access token for an account, and a refresh token for the time after it."""
-    return await log_in(body.email, body.pw.get_secret_value(), passwords, tokens)
+    return await log_in(body.email, body.pw.get_secret_value(), services.passwords, services.tokens)
 
 
 @router.post(
@@ -66,9 +62,9 @@ async def log_in_to_account(
         AccountInactiveError,
     ),
 )
-async def refresh_tokens(body: RefreshRequest, tokens: TokensDep) -> TokenPair:
+async def refresh_tokens(body: RefreshRequest, services: ServicesDep) -> TokenPair:
     """Get new tokens for a refresh token, which is used up by it; using one a second time ends the session."""
-    return await refresh(body.refresh_token.get_secret_value(), tokens)
+    return await refresh(body.refresh_token.get_secret_value(), services.tokens)
 
 
 @router.post(

@@ -3,8 +3,8 @@
 from fastapi import APIRouter
 
 from notification.deps import CallingKey
-from notification.key_schemas import CallerMe
-from notification.logs import mask
+from notification.ops.logs import mask
+from notification.schemas.api_keys import CallerMe
 
 router = APIRouter(prefix="/api/v1/services", tags=["signed calls"])
 

@@ -5,13 +5,12 @@ from fastapi import APIRouter, Depends, status
 from notification.deps import (
     CurrentUser,
     HandshakeCookieDep,
-    HandshakesDep,
-    PasswordsDep,
     ProviderDep,
     ProviderName,
+    ServicesDep,
     count_password_check,
-    not_to_be_stored,
 )
+from notification.docs.openapi import may_raise
 from notification.errors import (
     IdentityNotFoundError,
     LastWayInError,
@@ -20,8 +19,7 @@ from notification.errors import (
     SnsTypeNotOfferedError,
 )
 from notification.models import Identities
-from notification.openapi import may_raise
-from notification.schemas_social import Authorization, Identity, LinkRequest
+from notification.schemas.social import Authorization, Identity, LinkRequest
 from notification.use_cases.identities import begin_link, unlink
 
 router = APIRouter(prefix="/api/v1/users/me/identities", tags=["users"])
@@ -36,21 +34,20 @@ async def read_identities(user: CurrentUser) -> list[Identity]:
 @router.post(
     "/{provider}",
     summary="Link an account",
-    dependencies=[Depends(not_to_be_stored), Depends(count_password_check)],
+    dependencies=[Depends(count_password_check)],
     openapi_extra=may_raise(SnsTypeNotOfferedError, PasswordWrongError, RateLimitedError),
 )
 async def link_identity(
     user: CurrentUser,
     provider: ProviderDep,
     body: LinkRequest,
-    passwords: PasswordsDep,
-    handshakes: HandshakesDep,
+    services: ServicesDep,
     cookie: HandshakeCookieDep,
 ) -> Authorization:
     """Get the address at which the user agrees; the callback then links the account. The password is asked for."""
     password = body.pw.get_secret_value() if body.pw else None
-    handshake = await begin_link(user, password, provider.sns_type, passwords, handshakes)
-    cookie.keep(handshakes.seal(handshake))
+    handshake = await begin_link(user, password, provider.sns_type, services.passwords, services.handshakes)
+    cookie.keep(services.handshakes.seal(handshake))
     return Authorization(authorization_url=provider.authorization_url(handshake))
 
 

@@ -5,11 +5,11 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import PlainTextResponse
 
-from notification.deps import PartsDep, ReadinessDep, StatusPageDep
+from notification.deps import ServicesDep
+from notification.docs.openapi import may_raise
+from notification.docs.status_page import wants_page
 from notification.errors import NotReadyError
-from notification.openapi import may_raise
-from notification.schemas import Health, Ready
-from notification.status_page import wants_page
+from notification.schemas.service import Health, Ready
 
 router = APIRouter(tags=["service"])
 
@@ -25,9 +25,10 @@ _INDEX: dict[int | str, dict[str, Any]] = {
 
 
 @router.get("/", response_class=PlainTextResponse, summary="Name and time", responses=_INDEX)
-async def index(request: Request, parts: PartsDep, page: StatusPageDep) -> Response:
+async def index(request: Request, services: ServicesDep) -> Response:
     """One line with the service's name and its clock; a page that says how it is for those who ask for HTML."""
-    return page.page(await parts.look()) if wants_page(request.headers) else page.line()
+    page = services.status_page
+    return page.page(await services.parts.look()) if wants_page(request.headers) else page.line()
 
 
 @router.get("/health", summary="Liveness")
@@ -37,6 +38,6 @@ async def health() -> Health:
 
 
 @router.get("/ready", summary="Readiness", openapi_extra=may_raise(NotReadyError))
-async def ready(readiness: ReadinessDep) -> Ready:
+async def ready(services: ServicesDep) -> Ready:
     """The service and what it depends on answer; 503 where something does not."""
-    return Ready(checks=await readiness.check())
+    return Ready(checks=await services.readiness.check())

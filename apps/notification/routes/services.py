@@ -5,13 +5,15 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, status
 
 from activerow.errors import InvalidCursorError, InvalidDataError, RecordNotFoundError
-from notification.deps import CallingKey, DispatchDep, IdempotencyKey
+from notification.deps import CallingKey, IdempotencyKey, ServicesDep
+from notification.docs.openapi import may_raise
 from notification.errors import (
     ChannelNotOfferedError,
     IdempotencyConflictError,
     WebhookRefusedError,
 )
-from notification.messages import (
+from notification.models import Channel
+from notification.schemas.notifications import (
     Accepted,
     EmailMessage,
     KakaoMessage,
@@ -20,8 +22,6 @@ from notification.messages import (
     NotificationState,
     WebhookMessage,
 )
-from notification.models import Channel
-from notification.openapi import may_raise
 from notification.use_cases.notifications import list_notifications, read_notification, request_notification
 
 _MAY_REFUSE = (ChannelNotOfferedError, IdempotencyConflictError)
@@ -33,22 +33,22 @@ router = APIRouter(prefix="/api/v1/services", tags=["services"])
     "/email", status_code=status.HTTP_202_ACCEPTED, summary="Send an e-mail", openapi_extra=may_raise(*_MAY_REFUSE)
 )
 async def send_email(
-    caller: CallingKey, body: EmailMessage, dispatch: DispatchDep, idempotency_key: IdempotencyKey = None
+    caller: CallingKey, body: EmailMessage, services: ServicesDep, idempotency_key: IdempotencyKey = None
 ) -> Accepted:
     """Note an e-mail for delivery."""
     payload = body.model_dump()
-    return Accepted.of(await request_notification(caller, Channel.email, payload, idempotency_key, dispatch))
+    return Accepted.of(await request_notification(caller, Channel.email, payload, idempotency_key, services.dispatch))
 
 
 @router.post(
     "/kakao", status_code=status.HTTP_202_ACCEPTED, summary="Send to Kakao", openapi_extra=may_raise(*_MAY_REFUSE)
 )
 async def send_kakao(
-    caller: CallingKey, body: KakaoMessage, dispatch: DispatchDep, idempotency_key: IdempotencyKey = None
+    caller: CallingKey, body: KakaoMessage, services: ServicesDep, idempotency_key: IdempotencyKey = None
 ) -> Accepted:
     """Note a Kakao message for delivery."""
     payload = body.model_dump(exclude_unset=True)
-    return Accepted.of(await request_notification(caller, Channel.kakao, payload, idempotency_key, dispatch))
+    return Accepted.of(await request_notification(caller, Channel.kakao, payload, idempotency_key, services.dispatch))
 
 
 @router.post(
@@ -58,11 +58,11 @@ async def send_kakao(
     openapi_extra=may_raise(*_MAY_REFUSE, WebhookRefusedError),
 )
 async def call_webhook(
-    caller: CallingKey, body: WebhookMessage, dispatch: DispatchDep, idempotency_key: IdempotencyKey = None
+    caller: CallingKey, body: WebhookMessage, services: ServicesDep, idempotency_key: IdempotencyKey = None
 ) -> Accepted:
     """Note a text for a chat service's webhook."""
     payload = body.model_dump()
-    return Accepted.of(await request_notification(caller, Channel.webhook, payload, idempotency_key, dispatch))
+    return Accepted.of(await request_notification(caller, Channel.webhook, payload, idempotency_key, services.dispatch))
 
 
 @router.get(

@@ -5,15 +5,12 @@ from fastapi import APIRouter, Depends, status
 from activerow.errors import InvalidDataError, StaleRecordError, UniqueViolationError
 from notification.deps import (
     CurrentUser,
-    KnownKeysDep,
-    PasswordsDep,
-    TokensDep,
+    ServicesDep,
     count_password_check,
-    not_to_be_stored,
 )
+from notification.docs.openapi import may_raise
 from notification.errors import PasswordWrongError, RateLimitedError
-from notification.openapi import may_raise
-from notification.schemas import PasswordChange, TokenPair, UserChange, UserMe
+from notification.schemas.accounts import PasswordChange, TokenPair, UserChange, UserMe
 from notification.use_cases.accounts import change_password, delete_account
 
 router = APIRouter(prefix="/api/v1/users", tags=["users"])
@@ -42,20 +39,19 @@ async def change_me(user: CurrentUser, body: UserChange) -> UserMe:
     summary="Delete yourself",
     openapi_extra=may_raise(StaleRecordError),
 )
-async def delete_me(user: CurrentUser, known_keys: KnownKeysDep) -> None:
+async def delete_me(user: CurrentUser, services: ServicesDep) -> None:
     """Delete the account with everything that belongs to it: log-ins, keys, notifications."""
-    await delete_account(user, known_keys)
+    await delete_account(user, services.known_keys)
 
 
 @router.put(
     "/me/password",
     summary="Change the password",
-    dependencies=[Depends(not_to_be_stored), Depends(count_password_check)],
+    dependencies=[Depends(count_password_check)],
     openapi_extra=may_raise(PasswordWrongError, RateLimitedError),
 )
-async def change_my_password(
-    user: CurrentUser, body: PasswordChange, passwords: PasswordsDep, tokens: TokensDep
-) -> TokenPair:
+async def change_my_password(user: CurrentUser, body: PasswordChange, services: ServicesDep) -> TokenPair:
     """Set a password, which ends all sessions, and get the tokens of a new one. The old one is asked for."""
     old = body.old_pw.get_secret_value() if body.old_pw else None
-    return await change_password(user, old, body.new_pw.get_secret_value(), passwords, tokens)
+    new = body.new_pw.get_secret_value()
+    return await change_password(user, old, new, services.passwords, services.tokens)

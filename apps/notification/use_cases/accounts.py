@@ -2,11 +2,11 @@
 
 from activerow.errors import UniqueViolationError
 from notification.errors import AccountInactiveError, EmailTakenError, LoginFailedError, PasswordWrongError
-from notification.known_keys import KnownKeys
 from notification.models import SnsType, Users, UserStatus, db
-from notification.passwords import Passwords, Verdict
-from notification.schemas import TokenPair
-from notification.tokens import Tokens
+from notification.schemas.accounts import TokenPair
+from notification.security.known_keys import KnownKeys
+from notification.security.passwords import Passwords, Verdict
+from notification.security.tokens import Tokens
 from notification.use_cases.sessions import lock_active, log_out_everywhere, open_session
 
 

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from activerow.types import utc_now
 from notification.errors import LoginFailedError, OwnAccountError
-from notification.known_keys import KnownKeys
 from notification.models import Admins, Delivery, Notifications, RefreshTokens, Users, UserStatus, db
-from notification.passwords import Passwords
+from notification.security.known_keys import KnownKeys
+from notification.security.passwords import Passwords
 from notification.use_cases.accounts import recognised
 
 

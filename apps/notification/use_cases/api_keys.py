@@ -6,9 +6,9 @@ from typing import Any, Final
 
 from activerow.errors import RecordNotFoundError
 from notification.errors import TooManyAddressesError, TooManyKeysError
-from notification.known_keys import KnownKeys
 from notification.models import ApiKeys, ApiKeyWhitelists, KeyStatus, Users, db
-from notification.vault import Vault
+from notification.security.known_keys import KnownKeys
+from notification.security.vault import Vault
 
 MOST_KEYS: Final = 3
 MOST_ADDRESSES: Final = 10

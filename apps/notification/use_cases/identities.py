@@ -22,14 +22,14 @@ from notification.errors import (
     SocialLoginDeniedError,
     SocialStateInvalidError,
 )
-from notification.handshakes import LIFETIME, Handshake, Handshakes, Link
 from notification.models import Identities, SnsType, UsedSignatures, Users, db
-from notification.passwords import Passwords
-from notification.profiles import Profile
-from notification.providers import Provider
-from notification.schemas import TokenPair
-from notification.schemas_social import Grant
-from notification.tokens import Tokens
+from notification.schemas.accounts import TokenPair
+from notification.schemas.social import Grant
+from notification.security.handshakes import LIFETIME, Handshake, Handshakes, Link
+from notification.security.passwords import Passwords
+from notification.security.tokens import Tokens
+from notification.social.profiles import Profile
+from notification.social.providers import Provider
 from notification.use_cases.sessions import lock_active, open_session
 
 

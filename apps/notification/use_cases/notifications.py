@@ -10,8 +10,8 @@ from activerow.paging import CursorPage
 from activerow.types import utc_now
 from notification.delivery.dispatch import Dispatch
 from notification.errors import IdempotencyConflictError
-from notification.known_keys import KnownKey
 from notification.models import Channel, Notifications, db
+from notification.security.known_keys import KnownKey
 
 
 async def request_notification(

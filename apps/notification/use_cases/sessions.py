@@ -15,8 +15,8 @@ from notification.errors import (
     RefreshTokenReusedError,
 )
 from notification.models import RefreshTokens, Users, UserStatus, db
-from notification.schemas import TokenPair
-from notification.tokens import Tokens, digest_of, new_refresh_token
+from notification.schemas.accounts import TokenPair
+from notification.security.tokens import Tokens, digest_of, new_refresh_token
 
 
 async def lock_active(user_id: int) -> Users:
@@ -41,7 +41,8 @@ async def open_session(user: Users, tokens: Tokens, family: str | None = None) -
         expires_at=datetime.now(UTC) + tokens.refresh_lifetime,
     )
     return TokenPair(
-        **tokens.issue(user.id).model_dump(),
+        access_token=tokens.issue(user.id),
+        expires_in=int(tokens.lifetime.total_seconds()),
         refresh_token=refresh_token,
         refresh_expires_in=int(tokens.refresh_lifetime.total_seconds()),
     )

@@ -11,12 +11,12 @@ from sqlalchemy.orm import joinedload
 
 from activerow.errors import UniqueViolationError
 from notification.errors import SignatureInvalidError, SignatureUsedError
-from notification.known_keys import KnownKey, KnownKeys
-from notification.logs import log_unreadable_secret
 from notification.models import ApiKeys, KeyStatus, UsedSignatures, UserStatus
 from notification.networks import Address, contains, network_of
-from notification.signatures import WINDOW_SECONDS, Claim
-from notification.vault import Vault, VaultError
+from notification.ops.logs import log_unreadable_secret
+from notification.security.known_keys import KnownKey, KnownKeys
+from notification.security.signatures import WINDOW_SECONDS, Claim
+from notification.security.vault import Vault, VaultError
 
 _ACCESS_KEY: Final = re.compile(r"[\w-]{1,64}", re.ASCII)
 # Longer than a signature is valid, because the clocks of several servers differ.

@@ -48,6 +48,11 @@ class Money(TypeDecorator[Decimal]):
         return Decimal(value).scaleb(-DECIMAL_PLACES) if dialect.name == "sqlite" else Decimal(value)
 
 
+def with_cents(amount: Decimal) -> Decimal:
+    """The amount with two places: 3 as 3.00."""
+    return amount.quantize(_CENT)
+
+
 def _amount(value: object) -> Decimal:
     """The value as an amount.
 
@@ -57,6 +62,6 @@ def _amount(value: object) -> Decimal:
     if not isinstance(value, Decimal | int) or isinstance(value, bool):
         raise InvalidDataError(reason=f"an amount of money is a Decimal, not {type(value).__name__}")
     amount = Decimal(value)
-    if not amount.is_finite() or abs(amount) >= _LIMIT or amount != amount.quantize(_CENT):
+    if not amount.is_finite() or abs(amount) >= _LIMIT or amount != with_cents(amount):
         raise InvalidDataError(reason=f"an amount of money has {DECIMAL_PLACES} decimal places and {DIGITS} digits")
     return amount

@@ -8,7 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, mapped_column, object_session, relationship
 
 from activerow.types import UTCDateTime, utcnow
 from shop.models.base import Base
@@ -29,10 +29,18 @@ class Product(Base):
     description: Mapped[str] = mapped_column(Text)
     price: Mapped[Decimal] = mapped_column(Money)
     stock: Mapped[int] = mapped_column(default=0, server_default="0")
-    # For reading and lookups. A product that was ordered cannot be deleted, so nothing here is ever written.
     orders: Mapped[list["Order"]] = relationship(
-        secondary="order_product_associations", viewonly=True, order_by="Order.id"
+        secondary="order_product_associations",
+        back_populates="products",
+        passive_deletes=True,
+        order_by="Order.id",
+        overlaps="products_details,order,product",
     )
+
+    def before_delete(self) -> None:
+        """Forget the orders, whose rows a flush would delete with the product: what was ordered stays."""
+        if session := object_session(self):
+            session.expire(self, ["orders"])
 
 
 class Order(Base):
@@ -45,6 +53,7 @@ class Order(Base):
     created_at: Mapped[datetime] = mapped_column(UTCDateTime(), server_default=utcnow())
     products: Mapped[list["Product"]] = relationship(
         secondary="order_product_associations",
+        back_populates="orders",
         passive_deletes=True,
         order_by="Product.id",
         overlaps="products_details,order,product",
@@ -53,7 +62,7 @@ class Order(Base):
         back_populates="order",
         passive_deletes="all",  # the database's cascade: `products` may have deleted the same rows already
         order_by="OrderProductAssociation.id",
-        overlaps="products",
+        overlaps="products,orders",
     )
 
     @property
@@ -76,8 +85,8 @@ class OrderProductAssociation(Base):
     # Defaults of the server's too: `order.products.append(product)` writes a row with the keys alone.
     count: Mapped[int] = mapped_column(default=1, server_default="1")
     unit_price: Mapped[Decimal] = mapped_column(Money, default=Decimal("0.00"), server_default="0.00")
-    order: Mapped["Order"] = relationship(back_populates="products_details", overlaps="products")
-    product: Mapped["Product"] = relationship(overlaps="products")
+    order: Mapped["Order"] = relationship(back_populates="products_details", overlaps="products,orders")
+    product: Mapped["Product"] = relationship(overlaps="products,orders")
 
     @property
     def cost(self) -> Decimal:

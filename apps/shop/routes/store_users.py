@@ -2,6 +2,7 @@
 
 from fastapi import APIRouter, status
 
+from activerow.errors import RecordNotFoundError
 from activerow.fastapi import problem_responses
 from activerow.paging import Page
 from shop.deps import ChosenPosts, ChosenUsers
@@ -27,7 +28,10 @@ async def add_user(users: Users, body: UserBody) -> UserOut:
 @router.get("/by-name/{username}", summary="Read a user by name", responses=problem_responses(404))
 async def read_user_by_name(users: Users, username: str) -> UserOut:
     """The user of that name."""
-    return UserOut.model_validate(await users.get_user_by_username(username))
+    user = await users.get_user_by_username(username)
+    if user is None:
+        raise RecordNotFoundError("User", {"username": username})
+    return UserOut.model_validate(user)
 
 
 @router.get("/{user_id}", summary="Read a user", responses=problem_responses(404))

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from activerow.query.query import Query
+from activerow.query import Query
 from shop.errors import OutOfStockError, UnknownProductError
 from shop.models import Order, OrderProductAssociation, Product, db
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from activerow.query.query import Query
+from activerow.query import Query
 from shop.models import Post, Profile, User, db
 
 

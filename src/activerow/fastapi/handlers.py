@@ -3,12 +3,13 @@
 import inspect
 import logging
 from collections.abc import Awaitable, Callable
-from typing import cast
+from typing import Any, Final, cast
 
+from fastapi.exception_handlers import request_validation_exception_handler
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 from starlette.types import Scope
 from starlette.websockets import WebSocket
@@ -16,32 +17,63 @@ from starlette.websockets import WebSocket
 from activerow.database.failures import translate
 from activerow.errors import ActiveRowError, DatabaseError, TransactionBrokenError
 from activerow.fastapi.endpoint import is_async
-from activerow.fastapi.problems import Problems, kind_of
+from activerow.fastapi.problem_table import Table
+from activerow.fastapi.problem_texts import word_of
+from activerow.fastapi.problems import Problems
 
 logger = logging.getLogger("activerow.fastapi")
 
 Handler = Callable[[Request, Exception], Response | Awaitable[Response]]
+OnProblem = Callable[[HTTPConnection, Exception, dict[str, Any]], object]
 
-_WRITES = frozenset({"insert", "update", "delete"})
+_WRITES: Final = frozenset({"insert", "update", "delete"})
 
 
 class ErrorHandlers:
-    """The exception handlers that `install` registers on an application."""
+    """The exception handlers that `install` registers on an application.
+
+    Attributes:
+        problems: What errors are answered with.
+        on_problem: Called with each error that is answered and its document, in place of the line in the log.
+    """
 
     def __init__(self, problems: Problems) -> None:
         self.problems = problems
+        self.on_problem: OnProblem | None = None
 
     def register(self, app: Starlette) -> None:
         """Answer the library's and SQLAlchemy's errors in `app`; handlers that it has already stay."""
         app.exception_handlers.setdefault(ActiveRowError, self.on_error)
         app.exception_handlers.setdefault(SQLAlchemyError, self.on_sqlalchemy_error)
 
+    def configure(self, app: Starlette, table: Table, on_problem: OnProblem | None) -> None:
+        """Answer by this table too, in `app` also errors that are not the library's; handlers of its own stay.
+
+        Raises:
+            UsageError: A key of the table is none.
+        """
+        self.problems.add(table)
+        self.on_problem = on_problem or self.on_problem
+        for key in table:
+            if app.exception_handlers.get(key) is request_validation_exception_handler:
+                del app.exception_handlers[key]  # FastAPI's, which every application has
+            if not isinstance(key, tuple):  # a class with an operation is one of the library's
+                app.exception_handlers.setdefault(key, self.on_error)
+
     async def on_error(self, connection: Request | WebSocket, error: Exception) -> Response:
-        """Log `error` and answer its problem document; on a websocket, raise it for the server to close."""
-        if not isinstance(connection, Request) or not isinstance(error, ActiveRowError):
+        """Answer the problem document of `error`, and log it; on a websocket, raise it for the server to close."""
+        if not isinstance(connection, Request):
             raise error
-        log_error(connection.scope, error)
-        return self.problems.response(error, connection.url.path)
+        return self.respond(connection, error)
+
+    def respond(self, connection: HTTPConnection, error: Exception) -> Response:
+        """The answer to `error` by the table."""
+        document = self.problems.document(error, connection.url.path)
+        if self.on_problem is None:
+            self.log(connection.scope, error)
+        else:
+            self.on_problem(connection, error, document)
+        return self.problems.response(error, document=document)
 
     async def on_sqlalchemy_error(self, connection: Request | WebSocket, error: Exception) -> Response:
         """Answer what a raw session call raised as the library's error for it; raise it where there is none."""
@@ -62,6 +94,20 @@ class ErrorHandlers:
         answered = handler(request, error) if is_async(handler) else await run_in_threadpool(handler, request, error)
         return await answered if inspect.isawaitable(answered) else answered
 
+    def log(self, scope: Scope, error: Exception) -> None:
+        """One record per failed request: an error with its traceback from 500 on, else only for the curious."""
+        row = self.problems.of(error)
+        where, code = f"{scope.get('method', 'WEBSOCKET')} {scope['path']}", word_of(error, row)
+        facts: dict[str, object] = {"code": code, "status": row.status}
+        if isinstance(error, DatabaseError):
+            facts |= {"model": error.model, "operation": error.operation, "driver_code": error.driver_code}
+        # The texts of others, and of what caused them, may quote what was sent or what is stored.
+        told: object = error if isinstance(error, ActiveRowError) else type(error).__name__
+        failed = row.status >= 500
+        traceback = _without_values(error) if failed and isinstance(error, ActiveRowError) else None
+        level = logging.ERROR if failed else logging.INFO
+        logger.log(level, "%s: %d %s: %s", where, row.status, code, told, exc_info=traceback, extra=facts)
+
 
 def _operation(error: SQLAlchemyError) -> str:
     """What was tried, as far as an error of a raw session call shows it."""
@@ -71,17 +117,6 @@ def _operation(error: SQLAlchemyError) -> str:
         return "commit"
     verb = error.statement.split(maxsplit=1)[0].lower()
     return verb if verb in _WRITES else "select"
-
-
-def log_error(scope: Scope, error: ActiveRowError) -> None:
-    """One record per failed request: an error with its traceback from 500 on, else only for the curious."""
-    status = kind_of(error).status
-    facts: dict[str, object] = {"code": error.code, "status": status}
-    if isinstance(error, DatabaseError):
-        facts |= {"model": error.model, "operation": error.operation, "driver_code": error.driver_code}
-    level, traceback = (logging.ERROR, _without_values(error)) if status >= 500 else (logging.INFO, None)
-    where = f"{scope.get('method', 'WEBSOCKET')} {scope['path']}"
-    logger.log(level, "%s: %d %s: %s", where, status, error.code, error, exc_info=traceback, extra=facts)
 
 
 def _without_values(error: ActiveRowError) -> ActiveRowError:

@@ -10,14 +10,21 @@ from starlette.types import Lifespan
 
 from activerow.database import Database
 from activerow.errors import UsageError
-from activerow.fastapi.handlers import ErrorHandlers
-from activerow.fastapi.installation import Installation
+from activerow.fastapi.handlers import ErrorHandlers, OnProblem
+from activerow.fastapi.installation import STATE, Installation
 from activerow.fastapi.middleware import RequestMiddleware
+from activerow.fastapi.problem_table import Table
 from activerow.fastapi.problems import Problems
 
 
 def install(
-    app: Starlette, db: Database, *, codes: Mapping[str, str] | None = None, type_prefix: str | None = None
+    app: Starlette,
+    db: Database,
+    *,
+    problems: Table | None = None,
+    on_problem: OnProblem | None = None,
+    codes: Mapping[str, str] | None = None,
+    type_prefix: str | None = None,
 ) -> None:
     """Connect `db` with the application's lifespan, give each request its scope, and answer database errors.
 
@@ -27,20 +34,26 @@ def install(
     Args:
         app: A FastAPI or Starlette application; what is mounted in it is served too.
         db: May be configured later, before the application starts.
+        problems: How errors are answered: classes of errors, the application's own too, to status, code and title:
+            `{OutOfStockError: (409, "4090101", "Out of stock")}`, or to a `Problem`. A class stands for those derived
+            from it. `RequestValidationError`, `Exception` and statuses such as 404 answer what FastAPI refuses.
+        on_problem: Called with the request, the error and its problem document before that is sent, in place of the
+            library's line in the log. What it changes in the document is answered.
         codes: Code words to the application's own codes: `{"unique_violation": "4090001"}`. A word stands for the
             finer errors of the same HTTP status too.
         type_prefix: Put before the code word in a problem's `type`: `"https://errors.example.com/"`.
 
     Raises:
-        UsageError: The application has started already, or has this database.
+        UsageError: The application has started already, or has this database; or a key of `problems` is none.
     """
     if app.middleware_stack is not None:
         raise UsageError("install(app, db) must be called before the application starts")
     installation = _installation_on(app)
     if db in installation.databases:
         raise UsageError("this database is installed on the application already")
-    installation.databases.append(db)
+    installation.handlers.configure(app, problems or {}, on_problem)
     installation.handlers.problems.configure(codes, type_prefix)
+    installation.databases.append(db)
     # Innermost: what user middleware adds to an answer must be on the answers to errors of a commit too.
     app.user_middleware.append(Middleware(RequestMiddleware, database=db, installation=installation))
     app.router.lifespan_context = _connected(app.router.lifespan_context, db)
@@ -48,11 +61,11 @@ def install(
 
 def _installation_on(app: Starlette) -> Installation:
     """The application's installation, made by the first call."""
-    installation: object = getattr(app.state, "activerow", None)
+    installation: object = getattr(app.state, STATE, None)
     if not isinstance(installation, Installation):
         installation = Installation(app, ErrorHandlers(Problems()))
         installation.handlers.register(app)
-        app.state.activerow = installation
+        setattr(app.state, STATE, installation)
     return installation
 
 

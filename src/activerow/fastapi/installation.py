@@ -4,15 +4,19 @@ from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 
 from starlette.applications import Starlette
+from starlette.requests import HTTPConnection
+from starlette.responses import Response
 from starlette.routing import BaseRoute
 from starlette.types import Scope
 
 from activerow.database import Database
-from activerow.errors import UsageError
+from activerow.errors import NotBoundError, UsageError
 from activerow.fastapi.handlers import ErrorHandlers
 
 _DATABASES = "activerow.databases"
 _INSTALLATION = "activerow.installation"
+STATE = "activerow"  # where an application keeps its installation
+_PARENT = "activerow_parent"  # and a mounted one that of the application around it
 
 
 class Installation:
@@ -37,6 +41,7 @@ class Installation:
     def adopt_mounted(self) -> None:
         """Answer errors in mounted applications too, which have exception handlers of their own."""
         for app in _mounted(self.app.routes):
+            setattr(app.state, _PARENT, self)
             if app.middleware_stack is None:
                 self.handlers.register(app)
 
@@ -72,3 +77,26 @@ def installation_of(scope: Scope) -> Installation | None:
     """The installation of the innermost application that has one."""
     installation: Installation | None = scope.get(_INSTALLATION)
     return installation
+
+
+def _known_to(app: object) -> Installation | None:
+    """The installation of an application, or of the one that it is mounted in.
+
+    Once a mounted application has been tried, a scope names that one, to middleware around its parent too.
+    """
+    states = [getattr(app.state, name, None) for name in (STATE, _PARENT)] if isinstance(app, Starlette) else []
+    return next((state for state in states if isinstance(state, Installation)), None)
+
+
+def problem_response(connection: HTTPConnection, error: Exception) -> Response:
+    """The answer to `error` by the table that `install` was given, whatever handlers there are.
+
+    For middleware, whose errors no exception handler sees, and for exception handlers that do something more.
+
+    Raises:
+        NotBoundError: `install(app, db)` was not called.
+    """
+    installation = _known_to(connection.scope.get("app")) or installation_of(connection.scope)
+    if installation is None:
+        raise NotBoundError("problem_response", "call install(app, db) where the application is made")
+    return installation.handlers.respond(connection, error)

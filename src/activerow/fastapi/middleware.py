@@ -17,7 +17,7 @@ from activerow.database.unit import current_task
 from activerow.errors import ActiveRowError, PendingWorkError, ScopeClosedError, UsageError
 from activerow.fastapi.dependency import gives_session
 from activerow.fastapi.endpoint import label_of, refusal
-from activerow.fastapi.handlers import log_error, logger
+from activerow.fastapi.handlers import logger
 from activerow.fastapi.installation import Installation, entering, has_entered
 
 
@@ -142,10 +142,10 @@ class _Exchange:
             with anyio.CancelScope(shield=True):
                 await self.request_scope.close(error)
         except ActiveRowError as failed:
-            log_error(self.scope, failed)
+            self.handlers.log(self.scope, failed)
         verdict = self.request_scope.verdict
         if verdict is not None and verdict is not self.reported:
-            log_error(self.scope, verdict)
+            self.handlers.log(self.scope, verdict)
 
     def _without_replaced(self, error: BaseException) -> BaseException | None:
         """`error` without the exception that only ended the endpoint."""

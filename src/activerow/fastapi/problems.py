@@ -1,149 +1,99 @@
-"""What a client is told about an error: RFC 9457 problem documents, and the one table of HTTP statuses."""
+"""What a client is told about an error: RFC 9457 problem documents, by one table of HTTP statuses."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, TypedDict
+from collections.abc import Mapping
+from typing import Any
 
+from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
 from activerow.errors import (
     ActiveRowError,
-    CheckViolationError,
     DatabaseError,
-    ForeignKeyViolationError,
-    InvalidCursorError,
-    InvalidDataError,
-    InvalidPageError,
     NotNullViolationError,
-    PoolExhaustedError,
     RecordNotFoundError,
-    StaleRecordError,
     StatementTimeoutError,
-    TransientError,
     UnavailableError,
     UniqueViolationError,
 )
+from activerow.fastapi.problem_table import DEFAULTS, Problem, Table, nearest, row_of, whole
+from activerow.fastapi.problem_texts import field_errors, own, phrase_of, texts_of, word_of
 
 MEDIA_TYPE = "application/problem+json"
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """How one class of errors is answered; `message` is what a client may read about any error of the class."""
-
-    status: int
-    title: str
-    message: str
-    retry_after: int | None = None
-
-
-_IN_USE = Kind(409, "Still in use", "other records still refer to it")
-
-# The nearest class of an error's MRO decides. What is not here is the server's fault and tells a client nothing.
-KINDS: Mapping[type[BaseException], Kind] = {
-    ActiveRowError: Kind(500, "Internal server error", "the server could not complete the request"),
-    RecordNotFoundError: Kind(404, "Not found", "there is no such record"),
-    InvalidCursorError: Kind(422, "Invalid page cursor", "the page cursor is not valid; start again without one"),
-    InvalidPageError: Kind(422, "Invalid page", "pages, and the rows of a page, are counted from 1 on"),
-    UniqueViolationError: Kind(409, "Already exists", "another record has the same value"),
-    ForeignKeyViolationError: Kind(422, "Unknown reference", "it refers to a record that does not exist"),
-    NotNullViolationError: Kind(422, "Missing value", "a required value is missing"),
-    CheckViolationError: Kind(422, "Invalid value", "a value is not allowed"),
-    InvalidDataError: Kind(422, "Invalid value", "a value is too long, out of range or of the wrong type"),
-    StaleRecordError: Kind(409, "Changed meanwhile", "it was changed or deleted by someone else; read it again"),
-    TransientError: Kind(503, "Try again", "the request collided with another one; try again", retry_after=1),
-    UnavailableError: Kind(503, "Temporarily unavailable", "the service is temporarily unavailable"),
-    PoolExhaustedError: Kind(503, "Too busy", "the service is too busy; try again", retry_after=1),
-    StatementTimeoutError: Kind(504, "Timed out", "the request took too long"),
-}
-
-
-def kind_of(error: ActiveRowError) -> Kind:
-    """The row of the table that answers `error`."""
-    if isinstance(error, ForeignKeyViolationError) and error.on_delete:
-        return _IN_USE
-    return _kind_of_class(type(error))
-
-
-def _kind_of_class(cls: type[ActiveRowError]) -> Kind:
-    return next(KINDS[base] for base in cls.__mro__ if base in KINDS)
-
-
-class FieldError(TypedDict):
-    """One field of the request and what is wrong with it, as in FastAPI's own 422 answers."""
-
-    loc: Sequence[str | int]
-    msg: str
-    type: str
-
-
-@dataclass(slots=True)
 class Problems:
-    """Turns errors into problem documents.
+    """Turns errors into problem documents: by the application's table, and by the library's below it.
 
-    Attributes:
-        codes: Code words to the application's own codes; a word that is not in it is its own code.
+    Args:
+        codes: Code words of the library's errors to the application's own codes.
         type_prefix: Put before the code word in `type`, for those who publish a page per problem.
+        table: Classes of errors to how they are answered.
+
+    Raises:
+        UsageError: A key of the table is none.
     """
 
-    codes: dict[str, str] = field(default_factory=dict[str, str])
-    type_prefix: str = ""
+    def __init__(
+        self, codes: Mapping[str, str] | None = None, type_prefix: str = "", table: Table | None = None
+    ) -> None:
+        self._codes, self._type_prefix, self._table = dict[str, str](), "", dict(DEFAULTS)
+        self.configure(codes, type_prefix)
+        self.add(table or {})
 
     def configure(self, codes: Mapping[str, str] | None, type_prefix: str | None) -> None:
-        """Add to the table of codes, and set the prefix where one is given."""
-        self.codes.update(codes or {})
+        """Add to the codes, and set the prefix where one is given."""
+        self._codes.update(codes or {})
         if type_prefix is not None:
-            self.type_prefix = type_prefix
+            self._type_prefix = type_prefix
 
-    def document(self, error: ActiveRowError, instance: str) -> dict[str, Any]:
+    def add(self, table: Table) -> None:
+        """Answer by these rows, before those that there are.
+
+        Raises:
+            UsageError: A key of the table is none.
+        """
+        self._table.update({key: whole(key, row) for key, row in table.items()})
+
+    def of(self, error: Exception) -> Problem:
+        """The row that answers `error`: that of its nearest class."""
+        if isinstance(error, HTTPException):
+            phrase = phrase_of(error.status_code)
+            return self._table.get(error.status_code) or Problem(error.status_code, None, phrase, f"{phrase}.")
+        return row_of(self._table, error)
+
+    def document(self, error: Exception, instance: str | None = None) -> dict[str, Any]:
         """The problem document of `error`: no values, no SQL, and nothing at all about what is the server's fault."""
-        kind = kind_of(error)
-        message = _sentence(error, kind)
+        row = self.of(error)
+        word, (message, detail) = word_of(error, row), texts_of(error, row)
         document: dict[str, Any] = {
-            "type": f"{self.type_prefix}{error.code}",
-            "title": kind.title,
-            "status": kind.status,
-            "detail": message,
+            "type": f"{self._type_prefix}{word}",
+            "title": row.title,
+            "status": row.status,
+            "detail": detail,
             "instance": instance,
-            "code": self.code(error),
+            "code": row.code or self._code(error, word, row.status),
             "message": message,
+            "errors": field_errors(error, row, message) or None,
         }
-        errors = _field_errors(error, kind)
-        return document | {"errors": errors} if errors else document
+        return {name: value for name, value in document.items() if value is not None}
 
-    def code(self, error: ActiveRowError) -> str:
-        """The application's code for `error`: of its class, or the nearest base answered with the same status."""
-        status = kind_of(error).status
+    def _code(self, error: Exception, word: str, status: int) -> str:
+        """The application's code for the word of the error, or for that of a base answered with the same status."""
         bases = [base for base in type(error).__mro__[1:] if issubclass(base, ActiveRowError)]
-        words = [error.code, *(base.code for base in bases if _kind_of_class(base).status == status)]
-        return next((self.codes[word] for word in words if word in self.codes), error.code)
+        words = [word, *(base.code for base in bases if nearest(self._table, base).status == status)]
+        return next((self._codes[each] for each in words if each in self._codes), word)
 
-    def response(self, error: ActiveRowError, instance: str) -> JSONResponse:
-        """The answer to a request that failed with `error`."""
-        kind = kind_of(error)
-        headers = {"Retry-After": str(kind.retry_after)} if kind.retry_after is not None else None
-        return JSONResponse(
-            self.document(error, instance), status_code=kind.status, headers=headers, media_type=MEDIA_TYPE
-        )
-
-
-def _sentence(error: ActiveRowError, kind: Kind) -> str:
-    """What happened, in words that a client may see."""
-    if isinstance(error, RecordNotFoundError):
-        return f"{error.model} not found"
-    if kind.status >= 500 or not isinstance(error, DatabaseError) or not error.columns or kind is _IN_USE:
-        return kind.message
-    return f"{', '.join(error.columns)}: {kind.message}"
-
-
-def _field_errors(error: ActiveRowError, kind: Kind) -> list[FieldError]:
-    """The fields of the request that the error is about: of the body of a refused write, or a page's parameters."""
-    if isinstance(error, InvalidCursorError | InvalidPageError):
-        name = error.argument if isinstance(error, InvalidPageError) else "cursor"
-        return [{"loc": ("query", name), "msg": kind.message, "type": error.code}]
-    if kind.status >= 500 or not isinstance(error, DatabaseError) or kind is _IN_USE:
-        return []
-    return [{"loc": ("body", column), "msg": kind.message, "type": error.code} for column in error.columns]
+    def response(
+        self, error: Exception, instance: str | None = None, document: Mapping[str, Any] | None = None
+    ) -> JSONResponse:
+        """The answer to a request that failed with `error`, by default with its problem document."""
+        row = self.of(error)
+        headers = dict(row.headers or {})
+        if isinstance(error, HTTPException):
+            headers |= error.headers or {}
+        if seconds := own(error, row, "retry_after", int) or row.retry_after:
+            headers["Retry-After"] = str(seconds)
+        return JSONResponse(document or self.document(error, instance), row.status, headers, MEDIA_TYPE)
 
 
 _SCHEMA: Mapping[str, Any] = {
@@ -182,8 +132,12 @@ _EXAMPLES: Mapping[int, ActiveRowError] = {
 }
 
 
-def problem_responses(*statuses: int, codes: Mapping[str, str] | None = None) -> dict[int | str, dict[str, Any]]:
+def problem_responses(
+    *statuses: int, codes: Mapping[str, str] | None = None, problems: Table | None = None
+) -> dict[int | str, dict[str, Any]]:
     """Document problem answers in OpenAPI: `@app.post(..., responses=problem_responses(409, 422))`.
+
+    `codes` and `problems` are those of `install`.
 
     Raises:
         ValueError: activerow never answers one of the statuses.
@@ -191,8 +145,8 @@ def problem_responses(*statuses: int, codes: Mapping[str, str] | None = None) ->
     unknown = [status for status in statuses if status not in _EXAMPLES]
     if unknown:
         raise ValueError(f"no problem has the status {unknown[0]}; there are {', '.join(map(str, _EXAMPLES))}")
-    problems = Problems(dict(codes or {}))
-    return {status: _documented(problems.document(_EXAMPLES[status], "/path")) for status in statuses}
+    answers = Problems(codes, table=problems)
+    return {status: _documented(answers.document(_EXAMPLES[status], "/path")) for status in statuses}
 
 
 def _documented(example: Mapping[str, Any]) -> dict[str, Any]:

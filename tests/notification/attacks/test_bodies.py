@@ -12,7 +12,7 @@ from fastapi import FastAPI, Request
 from notification.app import create_app
 from notification.models import db
 from notification.settings import Settings
-from tests.notification.service import ADA, raw, refusal, registered, running
+from tests.notification.tools.service import ADA, raw, refusal, registered, running
 
 JSON = {"content-type": "application/json"}
 LOGIN = "/api/v1/auth/login/email"

@@ -4,7 +4,7 @@ import httpx
 import pytest
 
 from notification.settings import Settings
-from tests.notification.service import ADA, KEYS, Key, registered, serving
+from tests.notification.tools.service import ADA, KEYS, Key, registered, serving
 
 ME = "/api/v1/users/me"
 EVIL = "https://evil.example"

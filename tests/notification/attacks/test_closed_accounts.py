@@ -3,13 +3,13 @@
 import httpx
 import pytest
 
-from notification.access import Door
 from notification.app import create_app
+from notification.http.access import Door
 from notification.models import Users, UserStatus
 from notification.settings import Settings
-from tests.notification.attacks.tenants import Tenant, everything_stored
-from tests.notification.route_table import Endpoint, endpoints
-from tests.notification.service import ADA, running
+from tests.notification.tools.route_table import Endpoint, endpoints
+from tests.notification.tools.service import ADA, running
+from tests.notification.tools.tenants import Tenant, everything_stored
 
 ALL = [*UserStatus, "gone"]
 

@@ -10,10 +10,10 @@ import httpx
 import pytest
 
 from notification.app import create_app
-from notification.logs import mask
 from notification.models import Users
+from notification.ops.logs import mask
 from notification.settings import Settings
-from tests.notification.service import ADA, SERVICES, Key, everything_logged, raw, refusal, registered, running
+from tests.notification.tools.service import ADA, SERVICES, Key, everything_logged, raw, refusal, registered, running
 
 ME = "/api/v1/users/me"
 LOGIN = "/api/v1/auth/login/email"

@@ -4,7 +4,7 @@ import httpx
 
 from notification.models import Users, UserStatus
 from notification.settings import Settings
-from tests.notification.service import ADA, refusal, registered, serving
+from tests.notification.tools.service import ADA, refusal, registered, serving
 
 LOGIN = "/api/v1/auth/login/email"
 

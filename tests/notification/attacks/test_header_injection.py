@@ -9,9 +9,9 @@ from pydantic import SecretStr
 from notification.app import create_app
 from notification.models import Delivery
 from notification.settings import Settings
-from tests.notification.deliveries import MAIL, delivered, noted, owner
-from tests.notification.mailbox import Mailbox
-from tests.notification.service import ADA, KEYS, Key, lines, raw, refusal, registered, running, serving
+from tests.notification.tools.deliveries import MAIL, delivered, noted, owner
+from tests.notification.tools.mailbox import Mailbox
+from tests.notification.tools.service import ADA, KEYS, Key, lines, raw, refusal, registered, running, serving
 
 
 async def test_line_breaks_go_nowhere(settings: Settings) -> None:

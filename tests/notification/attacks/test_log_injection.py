@@ -4,7 +4,7 @@ from typing import Any
 
 from notification.app import create_app
 from notification.settings import Settings
-from tests.notification.service import ADA, everything_logged, lines, raw, registered, running
+from tests.notification.tools.service import ADA, everything_logged, lines, raw, registered, running
 
 FORGED = '{"level": "ERROR", "logger": "notification.app", "message": "forged"}'
 EVIL = [

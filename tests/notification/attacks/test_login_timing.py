@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from notification.models import Users, UserStatus
-from tests.notification.service import ADA, registered
+from tests.notification.tools.service import ADA, registered
 
 pytestmark = pytest.mark.full_hashes
 

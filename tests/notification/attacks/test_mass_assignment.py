@@ -10,9 +10,9 @@ from sqlalchemy import Boolean, DateTime, Enum, Integer
 from notification.app import create_app
 from notification.models import Admins, Base, SnsType, Users, UserStatus
 from notification.settings import Settings
-from tests.notification.attacks.tenants import BODIES, Tenant, everything_stored
-from tests.notification.route_table import Endpoint, body_fields
-from tests.notification.service import ADA, GRACE, running
+from tests.notification.tools.route_table import Endpoint, body_fields
+from tests.notification.tools.service import ADA, GRACE, running
+from tests.notification.tools.tenants import BODIES, Tenant, everything_stored
 
 # What a caller may set, by endpoint. A field that is added to a body is added here, on purpose.
 OFFERED: dict[tuple[str, str], set[str]] = {

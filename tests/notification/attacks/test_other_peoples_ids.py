@@ -10,10 +10,10 @@ from fastapi import FastAPI
 from notification.app import create_app
 from notification.models import Notifications, Users
 from notification.settings import Settings
-from tests.notification.attacks.tenants import Tenant, everything_stored
-from tests.notification.deliveries import noted
-from tests.notification.route_table import Endpoint, endpoints
-from tests.notification.service import ADA, GRACE, SERVICES, running
+from tests.notification.tools.deliveries import noted
+from tests.notification.tools.route_table import Endpoint, endpoints
+from tests.notification.tools.service import ADA, GRACE, SERVICES, running
+from tests.notification.tools.tenants import Tenant, everything_stored
 
 NOBODYS = 2**31 - 1
 

@@ -9,13 +9,13 @@ import pytest
 
 from notification.delivery.retention import Retention
 from notification.models import UsedSignatures
+from notification.security.signatures import WINDOW_SECONDS
 from notification.settings import Settings
-from notification.signatures import WINDOW_SECONDS
-from tests.notification.callers import calls_of, new_key
-from tests.notification.deliveries import NOWHERE
-from tests.notification.redis_server import redis_server
-from tests.notification.service import ADA, SECRET, SERVICES, Key, refusal, registered, serving
 from tests.notification.test_process import address_of, started_service
+from tests.notification.tools.callers import calls_of, new_key
+from tests.notification.tools.deliveries import NOWHERE
+from tests.notification.tools.redis_server import redis_server
+from tests.notification.tools.service import ADA, SECRET, SERVICES, Key, refusal, registered, serving
 
 
 async def test_a_signature_is_accepted_once(client: httpx.AsyncClient, key: Key) -> None:

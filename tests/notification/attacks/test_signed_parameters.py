@@ -10,7 +10,7 @@ from fastapi import FastAPI, Request
 
 from notification.app import create_app
 from notification.settings import Settings
-from tests.notification.service import ADA, SERVICES, Key, refusal, registered, running
+from tests.notification.tools.service import ADA, SERVICES, Key, refusal, registered, running
 
 
 @pytest.mark.parametrize("timestamp", ["now", "-1", "1.5", "1e9", "0x1", " 1", "1" * 13, "१२३", "1_000", "+1"])

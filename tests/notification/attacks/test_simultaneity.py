@@ -6,7 +6,7 @@ from collections import Counter
 import httpx
 
 from notification.models import RefreshTokens, Users
-from tests.notification.service import ADA, registered
+from tests.notification.tools.service import ADA, registered
 
 TIMES = 20
 REGISTER, REFRESH = "/api/v1/auth/register/email", "/api/v1/auth/refresh"

@@ -12,8 +12,8 @@ from notification.delivery.webhook import Webhooks
 from notification.errors import WebhookRefusedError
 from notification.models import Delivery, Notifications
 from notification.settings import Settings
-from tests.notification.deliveries import delivered, noted, owner
-from tests.notification.mailbox import web_server
+from tests.notification.tools.deliveries import delivered, noted, owner
+from tests.notification.tools.mailbox import web_server
 
 
 def _noting(reached: list[httpx.Request]) -> Callable[[httpx.Request], httpx.Response]:

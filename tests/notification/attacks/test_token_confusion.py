@@ -10,13 +10,13 @@ import jwt
 import pytest
 from pydantic import SecretStr
 
-from notification.handshakes import Handshakes
-from notification.keyring import Keyring, key_id
 from notification.models import SnsType
+from notification.security.handshakes import Handshakes
+from notification.security.keyring import Keyring, key_id
+from notification.security.tokens import digest_of
 from notification.settings import Settings
-from notification.tokens import digest_of
 from notification.use_cases.administration import appoint
-from tests.notification.service import ADA, SECRET, Key, refusal, serving
+from tests.notification.tools.service import ADA, SECRET, Key, refusal, serving
 
 ME = "/api/v1/users/me"
 REGISTER = "/api/v1/auth/register/email"

@@ -1,0 +1,1 @@
+"""The document, and the pages that people look at."""

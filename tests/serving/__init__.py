@@ -1,0 +1,1 @@
+"""What the services share, and what holds for the endpoints of each."""
