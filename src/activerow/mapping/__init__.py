@@ -35,7 +35,7 @@ from activerow.mapping.inspection import (
     tables_of,
     version_name,
 )
-from activerow.mapping.instances import row_loader, tuple_loader
+from activerow.mapping.instances import held_loader, row_loader, tuple_loader
 from activerow.mapping.keys import keys_of, unique_keys
 from activerow.mapping.methods import on_class, on_instance
 from activerow.mapping.partly_loaded import forget_conditions, is_partial, mark_partial, mark_whole
@@ -79,6 +79,7 @@ __all__ = [
     "fields_of",
     "forget_conditions",
     "has_versions",
+    "held_loader",
     "hide",
     "hiding_of",
     "hooks_of",

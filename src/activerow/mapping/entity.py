@@ -33,6 +33,7 @@ class Entity:
         self.fields: Final[Fields] = fields_of(model)
         self.hiding: Final[Hiding | None] = hiding_of(model)
         self.keys: Final = tuple(self.mapper.get_property_by_column(c).key for c in self.mapper.primary_key)
+        self.identity: Final[type] = cast("Any", self.mapper)._identity_class
         self.relations: Final = self.mapper.relationships
         self.settable: Final = frozenset(self.fields.settable)
         self.creatable: Final = self.settable | frozenset(self.fields.insert_only)

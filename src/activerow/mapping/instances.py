@@ -69,6 +69,33 @@ def row_loader(
     return loader
 
 
+def held_loader(entity: Entity, names: Sequence[str], dialect: Dialect) -> Callable[[Rows, Any], list[Any]]:
+    """A function that makes instances of rows in a session, or finds those that it holds.
+
+    It raises `NotImplementedError` where one of these lacks values, which SQLAlchemy has to fill in.
+    """
+    load = row_loader(entity, names, dialect)
+    wanted = frozenset(names)
+
+    def held(rows: Rows, session: Any) -> list[Any]:
+        known, number = session.identity_map, session.hash_key
+        found = load(rows)
+        for place, row in enumerate(found):
+            state: Any = row._sa_instance_state
+            present = known._dict.get(state.key)
+            other = None if present is None else present.obj()
+            if other is None:
+                state.session_id = number
+                known.add(state)
+            elif present.expired_attributes or not wanted <= present.dict.keys():
+                raise NotImplementedError("a row that the session holds lacks values")
+            else:
+                found[place] = other
+        return found
+
+    return held
+
+
 def tuple_loader(types: Sequence[TypeEngine[Any]], dialect: Dialect) -> Callable[[Rows], list[tuple[Any, ...]]]:
     """A function that converts the cells of rows as the types of their columns say."""
     processors = [(place, p) for place, type_ in enumerate(types) if (p := result_processor(type_, dialect))]

@@ -12,7 +12,7 @@ from sqlalchemy.types import TypeEngine
 from activerow.database.direct import Command
 from activerow.database.execution import Prepared, Read, Ready, Script
 from activerow.errors import UsageError
-from activerow.mapping import criteria_of, entity_of, is_hidden, row_loader, tuple_loader
+from activerow.mapping import criteria_of, entity_of, held_loader, is_hidden, row_loader, tuple_loader
 from activerow.query.lookups import Column, Key
 from activerow.query.plan import Plan, PreparedStatement, compiled_once
 from activerow.query.related import can_include, included, remember_result, reread
@@ -24,7 +24,7 @@ Cells = list[tuple[Any, ...]]
 class RowsRead(Read[list[Any]]):
     """The rows of a plan."""
 
-    __slots__ = ("load", "plan")
+    __slots__ = ("load", "load_held", "plan")
 
     def __init__(self, model: type, session: AsyncSession | None, plan: Plan) -> None:
         super().__init__(model, session, plan.reads_replica())
@@ -48,7 +48,7 @@ class RowsRead(Read[list[Any]]):
         statement: PreparedStatement | None = shop.statements.get(shape) or self._made(shop, shape)
         if statement is None:
             return None
-        self.load = statement.load
+        self.load, self.load_held = statement.load
         return Ready(statement.command, statement.parameters(plan.parameters()))
 
     def script(self, shop: Prepared) -> Script[list[Any]] | None:
@@ -74,6 +74,19 @@ class RowsRead(Read[list[Any]]):
         except StopIteration:
             return rows
 
+    def inside(self, shop: Prepared) -> Ready | None:
+        """The statement, where nobody has to be told of each row that a session gets."""
+        return None if entity_of(self.model).manager.dispatch.load else self.ready(shop)
+
+    def held(self, rows: Iterable[Sequence[Any]], session: Session) -> list[Any]:
+        """Instances of the session; those that it holds stay."""
+        found: list[Any] = self.load_held(rows, session)
+        if len(found) > 1:
+            if self.plan.conditions:
+                found = list({id(row): row for row in found}.values())
+            remember_result(found)
+        return found
+
     def made_of(self, rows: Iterable[Sequence[Any]]) -> list[Any]:
         """Instances that belong to no session."""
         found: list[Any] = self.load(rows)
@@ -88,7 +101,7 @@ class RowsRead(Read[list[Any]]):
         entity = entity_of(self.model)
         names = tuple(entity.columns)
         try:
-            load = row_loader(entity, names, shop.dialect)
+            load = row_loader(entity, names, shop.dialect), held_loader(entity, names, shop.dialect)
             selected = tuple(Column(getattr(self.model, name)) for name in names)
             plan, places = self.plan.with_places(self.model)
             statement = PreparedStatement(
@@ -102,11 +115,12 @@ class RowsRead(Read[list[Any]]):
         entity = entity_of(self.model)
         names = tuple(entity.columns)
         try:
-            self.load = shop.statements.get((entity, "loader")) or shop.keep(
-                (entity, "loader"), row_loader(entity, names, shop.dialect)
+            loaders = shop.statements.get((entity, "loaders")) or shop.keep(
+                (entity, "loaders"), (row_loader(entity, names, shop.dialect), held_loader(entity, names, shop.dialect))
             )
         except NotImplementedError:
             return None
+        self.load, self.load_held = loaders
         selected = tuple(Column(getattr(self.model, name)) for name in names)
         sql, parameters = compiled_once(self.plan.values(self.model, selected), shop.dialect, shop.compiled)
         return Ready(Command(sql, self.model), parameters)
@@ -124,6 +138,14 @@ class KeyRead(RowsRead):
     def __init__(self, model: type, session: AsyncSession | None, plan: Plan, key: Key) -> None:
         super().__init__(model, session, plan)
         self.key = key
+
+    def at_hand(self, session: Session) -> list[Any] | None:
+        """The row, if the session holds it."""
+        known: Any = session.identity_map
+        state = known._dict.get((entity_of(self.model).identity, self.key, None))
+        row = None if state is None or state.expired else state.obj()
+        hidden = row is not None and is_hidden(row)
+        return None if row is None or hidden is None else [] if hidden else [row]
 
     def run(self, session: Session) -> list[Any]:
         """Read by a Session."""

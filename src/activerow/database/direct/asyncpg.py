@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from sqlalchemy import Connection
+
 from activerow.database.direct.channel import Channel
 from activerow.database.direct.command import Answer, Command, Parameters
 
@@ -17,6 +19,18 @@ class AsyncpgChannel(Channel):
             return rows, len(rows), None
         status: str = await connection.execute(command.sql, *parameters)
         return (), _count(status), None
+
+    async def begin_inside(self, connection: Connection, adapted: Any, command: Command) -> None:  # noqa: ARG002
+        """One round trip, before the first statement."""
+        if not adapted._started:
+            await adapted._start_transaction()
+
+    async def send_inside(self, connection: Any, command: Command, parameters: Parameters) -> Answer:
+        """One round trip."""
+        if command.returns:
+            rows = await connection.fetch(command.sql, *parameters)
+            return rows, len(rows), None
+        return (), _count(await connection.execute(command.sql, *parameters)), None
 
     def is_open(self, connection: Any) -> bool:
         """Whether the socket is open."""

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from contextvars import Context, copy_context
 from typing import Any, Final, NamedTuple, TypeAlias
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.util import greenlet_spawn
 
@@ -117,6 +117,37 @@ class Channel(ABC):
             await asyncio.sleep(0)  # who was woken shall not find that this task has come again first
         return answer
 
+    async def run_inside(
+        self, connection: Connection, command: Command, parameters: Parameters, route: str | None
+    ) -> Answer:
+        """Run a command in the transaction of `connection`, which a unit of work has.
+
+        Raises:
+            DBAPIError: And whatever else SQLAlchemy raises in its place; a connection that is lost is invalidated.
+        """
+        adapted: Any = connection.connection.dbapi_connection
+        await self.begin_inside(connection, adapted, command)
+        started = time.perf_counter() if self._clock.hears() else None
+        try:
+            answer = await self.send_inside(adapted._connection, command, parameters)
+        except Exception as error:
+            raised = wrapped(self._engine, adapted, command, parameters, error)
+            cause = getattr(raised, "orig", error)
+            if getattr(raised, "connection_invalidated", False):
+                await to_the_end(greenlet_spawn(connection.invalidate, cause))
+            if started is not None:
+                self._clock.report(command.sql, Heard(time.perf_counter() - started, error=cause), command.model, route)
+            if raised is error:
+                raise
+            raise raised from cause
+        except BaseException as cancelled:
+            await to_the_end(self.stop_inside(connection, adapted._connection, cancelled))
+            raise
+        if started is not None:
+            rows = answer[1] if answer[1] >= 0 else None
+            self._clock.report(command.sql, Heard(time.perf_counter() - started, rows=rows), command.model, route)
+        return answer
+
     def holdings(self) -> list[Holding]:
         """Who holds a connection now. Where from is looked up here, and not before anybody asks."""
         now = time.time()
@@ -130,6 +161,18 @@ class Channel(ABC):
     @abstractmethod
     def send(self, record: Any, command: Command, parameters: Parameters) -> Awaitable[Answer]:
         """Send the command on the connection of `record`, and wait for its end."""
+
+    async def begin_inside(self, connection: Connection, adapted: Any, command: Command) -> None:  # noqa: ARG002
+        """Begin the transaction of a unit, where that waits for its first statement."""
+        return
+
+    @abstractmethod
+    def send_inside(self, connection: Any, command: Command, parameters: Parameters) -> Awaitable[Answer]:
+        """Send the command on the connection of a unit, and wait for its end."""
+
+    async def stop_inside(self, connection: Connection, _driver: Any, cancelled: BaseException) -> None:
+        """Give up the connection of a unit whose statement was cancelled: the server rolls back."""
+        await greenlet_spawn(connection.invalidate, cancelled)
 
     @abstractmethod
     def is_open(self, connection: Any) -> bool:

@@ -1,13 +1,16 @@
 """SQLite: execute, fetch and close in one hop of the connection's thread; the connection commits by itself."""
 
 import asyncio
+from collections.abc import Awaitable
 from typing import Any
 
+from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.util import greenlet_spawn
 
 from activerow.database.direct.channel import Channel
 from activerow.database.direct.command import Answer, Command, Parameters
-from activerow.database.engine import CancellableConnection, writers
+from activerow.database.engine import CancellableConnection, begin_for, writers
 
 
 class SQLiteChannel(Channel):
@@ -36,6 +39,20 @@ class SQLiteChannel(Channel):
         finally:
             if in_turn:
                 connection.end_turn()
+
+    async def begin_inside(self, connection: Connection, adapted: Any, command: Command) -> None:  # noqa: ARG002
+        """With the lock that the unit, or its first statement, needs."""
+        if "activerow_begin" in connection.info:
+            await greenlet_spawn(begin_for, connection, writes=command.writes)
+
+    def send_inside(self, connection: Any, command: Command, parameters: Parameters) -> Awaitable[Answer]:
+        """One hop."""
+        answer: Awaitable[Answer] = connection.execute_alone(command.sql, parameters)
+        return answer
+
+    async def stop_inside(self, connection: Connection, driver: Any, cancelled: BaseException) -> None:  # noqa: ARG002
+        """Stop the statement; the unit can roll back."""
+        await driver.stop_alone()
 
     async def _write_out_of_turn(
         self, connection: CancellableConnection, command: Command, parameters: Parameters

@@ -5,6 +5,7 @@ They also lose track of the server when a statement is cancelled, so that a writ
 
 import asyncio
 from abc import abstractmethod
+from collections.abc import Awaitable
 from typing import Any, Final
 
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -53,6 +54,10 @@ class ToggledChannel(Channel):
     def was_sent(self, record: Any) -> bool:
         """Not while the connection could not even be told to commit."""
         return _COMMITTING in record.info
+
+    def send_inside(self, connection: Any, command: Command, parameters: Parameters) -> Awaitable[Answer]:
+        """The driver's own call."""
+        return self.call(connection, command, parameters)
 
     @abstractmethod
     async def call(self, connection: Any, command: Command, parameters: Parameters) -> Answer:

@@ -5,6 +5,7 @@ import os
 import re
 import tempfile
 import weakref
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -119,19 +120,31 @@ def _before_statement(
 
     A reader that turns writer after somebody else wrote gets SQLITE_BUSY at once, and no waiting helps.
     """
-    if connection.info.pop("activerow_begin", False):
-        unit = owner_of(connection)
-        immediate = unit.immediate if unit is not None else None
-        if immediate is None:
-            immediate = not is_read(statement)
-        read_only = unit is not None and unit.read_only
-        if read_only is not connection.info.get("activerow_read_only", False):
-            connection.exec_driver_sql(f"PRAGMA query_only = {'ON' if read_only else 'OFF'}")
-            connection.info["activerow_read_only"] = read_only
-        if immediate:
-            _begin_writing(connection, queue, patience)
-        else:
-            connection.exec_driver_sql("BEGIN")
+    if "activerow_begin" in connection.info:
+        _begin(queue, patience, connection, lambda: not is_read(statement))
+
+
+def begin_for(connection: Connection, *, writes: bool) -> None:
+    """Begin the transaction of a connection, if it is due, for a statement that is sent past SQLAlchemy."""
+    if "activerow_begin" in connection.info:
+        queue, patience = writers[connection.engine]
+        _begin(queue, patience, connection, lambda: writes)
+
+
+def _begin(queue: WriterQueue, patience: int, connection: Connection, writes: Callable[[], bool]) -> None:
+    del connection.info["activerow_begin"]
+    unit = owner_of(connection)
+    immediate = unit.immediate if unit is not None else None
+    if immediate is None:
+        immediate = writes()
+    read_only = unit is not None and unit.read_only
+    if read_only is not connection.info.get("activerow_read_only", False):
+        connection.exec_driver_sql(f"PRAGMA query_only = {'ON' if read_only else 'OFF'}")
+        connection.info["activerow_read_only"] = read_only
+    if immediate:
+        _begin_writing(connection, queue, patience)
+    else:
+        connection.exec_driver_sql("BEGIN")
 
 
 def _begin_writing(connection: Connection, queue: WriterQueue, patience: int) -> None:

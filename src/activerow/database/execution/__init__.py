@@ -9,9 +9,9 @@
 - `units`: makes units, and says who holds a connection.
 """
 
-from activerow.database.execution.calls import Call, Prepared, Read, Ready, Script, Write
+from activerow.database.execution.calls import Call, Prepared, Read, Ready, Script, Work, Write
 from activerow.database.execution.direct import Direct
-from activerow.database.execution.funnel import Execution, Work
+from activerow.database.execution.funnel import Execution
 from activerow.database.execution.retrying import run_again
 from activerow.database.execution.scope import RequestScope, Scopes
 from activerow.database.execution.transactions import TransactionBlock, ended

@@ -1,7 +1,7 @@
 """Calls on models as data: what is wanted, of which model, in which session. The funnel chooses the way."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -12,6 +12,8 @@ from sqlalchemy.orm import Session
 from activerow.database.direct import Command
 
 T = TypeVar("T")
+Work = Callable[[AsyncSession], Awaitable[T]]
+"""What is done in a session."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,22 @@ class Read(ABC, Generic[T]):
         """The statements that read it, where one is not enough; None where a Session is needed."""
         return None
 
+    def at_hand(self, session: Session) -> T | None:  # noqa: ARG002
+        """What the session of a unit holds already; None where it has to be read."""
+        return None
+
+    def inside(self, shop: "Prepared") -> Ready | None:
+        """The one statement that reads it in a unit; None where its Session has to."""
+        return self.ready(shop)
+
+    def held(self, rows: Iterable[Sequence[Any]], session: Session) -> T:  # noqa: ARG002
+        """What is read, for the session of a unit.
+
+        Raises:
+            NotImplementedError: Only the session itself can tell.
+        """
+        return self.made_of(rows)
+
 
 Script = Generator[Ready, Iterable[Sequence[Any]], T]
 """Statements, one after the other: each is yielded, and its rows are sent in return."""
@@ -94,6 +112,14 @@ class Write(ABC, Generic[T]):
     @abstractmethod
     def written(self, rows: Iterable[Sequence[Any]], count: int, key: object) -> T:
         """What the call gives, once the statement of `ready` was carried out."""
+
+    def inside(self, shop: "Prepared", session: Session) -> Ready | None:  # noqa: ARG002
+        """The one statement that writes it in a unit, where nothing else waits; None where its Session has to."""
+        return None
+
+    def written_inside(self, rows: Iterable[Sequence[Any]], count: int, key: object, session: Any) -> None:
+        """Let the session of the unit know what was written."""
+        raise NotImplementedError
 
     def undo(self) -> None:
         """Let the row show what it did before `ready`: the statement was not carried out."""

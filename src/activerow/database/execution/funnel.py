@@ -13,8 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_object_sessi
 from sqlalchemy.orm import InstanceState, object_session
 from sqlalchemy.orm.base import instance_state
 
-from activerow.database.execution.calls import Call, Read, Ready, Script, Write
+from activerow.database.execution.calls import Call, Read, Ready, Script, Work, Write
 from activerow.database.execution.direct import Direct, Way
+from activerow.database.execution.inside import Inside
 from activerow.database.execution.scope import Scopes
 from activerow.database.failures import is_outdated, translate
 from activerow.database.flush import running_in
@@ -22,7 +23,6 @@ from activerow.database.unit import Kind, Level, Unit, UnitSession, UnitSyncSess
 from activerow.errors import ActiveRowError, SessionConflictError, TransientError, UsageError
 
 T = TypeVar("T")
-Work = Callable[[AsyncSession], Awaitable[T]]
 
 
 class NewUnit(Protocol):
@@ -60,7 +60,7 @@ class Execution:
         self._complete = complete
         self._new_unit = new_unit
         self._replicas = replicas
-        self._direct = direct
+        self._direct, self._inside = direct, Inside(direct)
         self._flights: dict[InstanceState[Any], asyncio.Future[None]] = {}
 
     async def fetch(self, read: Read[T]) -> T:
@@ -76,7 +76,7 @@ class Execution:
             if level is None:
                 return await self._read_alone(read)
             session = level.unit.session
-        return await self._within(read, session, _by_session(read))
+        return await self._within(read, session, self._inside.reading(read))
 
     async def _read_alone(self, read: Read[T]) -> T:
         to_replica = self._replicas.wanted(read.replica, read.model, read.operation)
@@ -92,7 +92,7 @@ class Execution:
                     return await _follow(script, way)
         except Exception as error:
             raise self._told(error, read, None) from error
-        return await self._read_in_unit(read, _by_session(read), to_replica=to_replica)
+        return await self._read_in_unit(read, self._inside.reading(read), to_replica=to_replica)
 
     async def carry_out(self, write: Write[T]) -> T:
         """Carry out the write of a row: one statement where that is enough, else the work of a session.
@@ -108,7 +108,7 @@ class Execution:
                 return write.written(*answer)
         after = write.read_back if write.refresh else None
         call = Call(write.operation, write.model, write.row, write.session, write.values)
-        await self.write(call, write.work, auto_commit=write.auto_commit, after=after)
+        await self.write(call, self._inside.writing(write), auto_commit=write.auto_commit, after=after)
         return write.worked()
 
     async def _write_alone(self, write: Write[Any], way: Way) -> tuple[Ready | None, Any]:
@@ -391,13 +391,6 @@ async def _follow(script: Script[T], way: Way) -> T:
     except StopIteration as end:
         found: T = end.value
         return found
-
-
-def _by_session(read: Read[T]) -> Work[T]:
-    async def work(session: AsyncSession) -> T:
-        return await AsyncSession.run_sync(session, read.run)
-
-    return work
 
 
 async def _connect(session: AsyncSession) -> None:

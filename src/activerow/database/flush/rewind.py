@@ -14,7 +14,7 @@ entry wins. A released savepoint hands its journal to the transaction around it.
 """
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Any, cast
 from weakref import WeakKeyDictionary
@@ -98,10 +98,30 @@ class RewindingSession(Session):
             self.remember(state)
         super().refresh(instance, *args, **options)
 
+    def adopt(self, state: InstanceState[Any], generated: Iterable[str]) -> None:
+        """Hold a row that was inserted past the session; `generated` are the names that nobody gave a value."""
+        internals, transaction = cast("Any", state), self._innermost()
+        internals.session_id = self.hash_key
+        self.identity_map.replace(state)
+        cast("Any", transaction)._new[state] = True
+        self.journals[transaction].created[state] = dict.fromkeys(generated, _ABSENT)
+
+    def note_written(self, state: InstanceState[Any]) -> None:
+        """Take what a row shows for stored: it was updated past the session."""
+        internals, transaction = cast("Any", state), cast("Any", self._innermost())
+        generated = self.generated(state)
+        for name in state.committed_state if generated is not None else ():
+            cast("Values", generated).pop(name, None)
+        internals._commit_all(state.dict, self.identity_map)
+        if state not in transaction._new:
+            transaction._dirty[state] = True
+
+    def _innermost(self) -> SessionTransaction:
+        return self.get_nested_transaction() or self.get_transaction() or self.begin()
+
     def journal(self) -> Journal:
         """The journal of the innermost open transaction; one is begun when there is none."""
-        transaction = self.get_nested_transaction() or self.get_transaction() or self.begin()
-        return self.journals[transaction]
+        return self.journals[self._innermost()]
 
     def _user_values(self, state: InstanceState[Any], generated: Values) -> Values:
         """What the program set on an inserted row: everything but what a flush, also a failed one, filled in."""

@@ -132,8 +132,16 @@ def _after_commit(session: UnitSyncSession) -> None:
         session.committed = True
 
 
+@event.listens_for(UnitSyncSession, "after_transaction_create")
+def _after_create(session: UnitSyncSession, transaction: SessionTransaction) -> None:
+    if transaction.nested:
+        session.unit.line = None  # SAVEPOINT is sent when the connection is asked for
+
+
 @event.listens_for(UnitSyncSession, "after_transaction_end")
 def _after_end(session: UnitSyncSession, transaction: SessionTransaction) -> None:
+    if transaction.nested or transaction.parent is None:
+        session.unit.line = None
     if transaction.parent is None:
         kept, session.committed = session.unit.transaction.ending or session.committed, False
         if not kept:

@@ -4,10 +4,12 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Protocol, TypeVar, cast
+from typing import Any, Protocol, TypeVar, cast
 
+from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from sqlalchemy.orm import SessionTransaction
+from sqlalchemy.util import greenlet_spawn
 
 from activerow.database.flush import committed_changes, mapper_events, refuse_inside_flush, running_in
 from activerow.database.unit.block import Block, Hook, Kind, run_hooks
@@ -97,6 +99,8 @@ class Unit:
         self.lost = 0
         self.undivided = 0  # calls under way whose statements are only committed together
         self.flushing = False
+        self.line: Connection | None = None
+        """The connection of the open transaction, once a call has gone past the session."""
         self.near: type | None = None  # a model written here: tables of one name exist in several databases
         self._due: list[Hook] = []
         self._over: asyncio.Event | None = None
@@ -110,6 +114,22 @@ class Unit:
     def read_only(self) -> bool:
         """Whether the transaction may only read."""
         return self.root.read_only
+
+    async def connection(self, but: object = None) -> Connection | None:
+        """The connection of the transaction, for a call that needs no session; None where something waits for a flush.
+
+        What waits of the row `but` does not count.
+
+        The caller holds the lock.
+        """
+        internals: Any = self.sync
+        changed = internals.identity_map._modified
+        if internals._new or internals._deleted or (changed and any(state.obj() is not but for state in changed)):
+            return None
+        line = self.line
+        if line is None or line.closed or line.invalidated:
+            line = self.line = await greenlet_spawn(self.sync.connection)
+        return line
 
     # -- calls ---------------------------------------------------------------------------------------------------
 

@@ -1,10 +1,10 @@
 """The writes of one row as data: each knows the one statement that is enough, and the work of a Session."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import InstanceState
+from sqlalchemy.orm import InstanceState, Session
 from sqlalchemy.orm.base import instance_state
 
 from activerow.database.execution import Prepared, Ready, Write
@@ -92,6 +92,16 @@ class Insertion(_RowWrite):
             values[entity.keys[0]] = key
         self.row = entity.new_row(values)
         return self.row
+
+    def inside(self, shop: Prepared, session: Session) -> Ready | None:  # noqa: ARG002
+        """INSERT, for a row of columns alone."""
+        return None if entity_of(self.model).manager.dispatch.load else self.ready(shop)
+
+    def written_inside(self, rows: Iterable[Sequence[Any]], count: int, key: object, session: Any) -> None:
+        """The row is the session's."""
+        self.written(rows, count, key)
+        state: State = instance_state(self.row)
+        session.adopt(state, [name for name in state.dict if name in state.manager and self.given.get(name) is None])
 
     async def work(self, session: AsyncSession) -> None:
         """INSERT by a flush."""
@@ -190,9 +200,10 @@ class Update(Saving):
         """UPDATE, where only columns are given."""
         state: State = instance_state(self.row)
         entity = entity_of(self.model)
-        if state.key is None or not _is_plain(entity, state) or not self.given.keys() <= entity.columns.keys():
-            return None
-        if PlainTable.of(entity).against:
+        return self._filled(entity, state, shop) if _is_plain(entity, state) else None
+
+    def _filled(self, entity: Entity, state: State, shop: Prepared) -> Ready | None:
+        if not self.given.keys() <= entity.columns.keys() or PlainTable.of(entity).against:
             return None
         check_values(entity.mapper, self.given, operation="update", backend=shop.dialect.name)
         self._shown, self._committed = dict(state.dict), dict(state.committed_state)
@@ -218,11 +229,36 @@ class Update(Saving):
                     values[name] = before[name]
                 else:
                     values.pop(name, None)
+        if not self._committed and state.modified:
+            internals: Any = state
+            internals._commit_all(state.dict, state.session.identity_map if state.session is not None else None)
 
     def written(self, rows: Iterable[Sequence[Any]], count: int, key: object) -> bool:
         """Whether anything was written."""
         super().written(rows, count, key)
         return self._written
+
+    def inside(self, shop: Prepared, session: Session) -> Ready | None:
+        """UPDATE, where only columns are given, of a row that the session holds."""
+        state: State = instance_state(self.row)
+        entity = entity_of(self.model)
+        is_here = state.session is session and not (state.deleted or state.expired)
+        if not is_here or state.key is None or entity.manager.dispatch.load or not entity.writes_directly("update"):
+            return None
+        cast("Any", session).remember(state)
+        return self._filled(entity, state, shop)
+
+    def written_inside(self, rows: Iterable[Sequence[Any]], count: int, key: object, session: Any) -> None:  # noqa: ARG002
+        """The row's changes are saved.
+
+        Raises:
+            StaleRecordError: It is gone.
+        """
+        if count == 0:
+            raise StaleRecordError(model=self.model.__name__, operation="update")
+        state: State = instance_state(self.row)
+        state.dict.update(self._moved)
+        session.note_written(state)
 
     async def work(self, session: AsyncSession) -> None:
         """UPDATE by a flush."""

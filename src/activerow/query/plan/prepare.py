@@ -28,7 +28,7 @@ class PreparedStatement:
         statement: Any,
         places: Sequence[str],
         dialect: Dialect,
-        load: Load | None,
+        load: Any,
         *,
         model: type,
         writes: bool = False,
