@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import inspect
-from sqlalchemy.ext.asyncio import AsyncSession, async_object_session
+from sqlalchemy.ext.asyncio import AsyncSession, async_object_session, async_scoped_session, async_sessionmaker
 from sqlalchemy.orm import Session
 
 from activerow import Database
@@ -69,35 +69,55 @@ async def test_a_given_session_is_committed_only_when_told(
     assert user in session
 
 
-async def test_every_method_takes_a_session(session: AsyncSession, other_connection: OtherConnection) -> None:
-    """All of them see and do their work in the transaction that was given, and nobody else sees it."""
-    user = await make("ada", session=session)
-    post = await Post.create(title="x", user=user, session=session)
-    await user.update(balance=5, session=session)
+@pytest.mark.parametrize("kind", ["session", "registry"])
+async def test_every_method_takes_a_session(db: Database, other_connection: OtherConnection, kind: str) -> None:
+    """All see and do their work in the transaction that was given, or that an `async_scoped_session` holds."""
+    make_session = async_sessionmaker(db.engine, expire_on_commit=False)
+    registry = async_scoped_session(make_session, scopefunc=asyncio.current_task)
+    given: Any = registry() if kind == "session" else registry
+    user = await make("ada", session=given)
+    post = await Post.create(title="x", user=user, session=given)
+    await user.update(balance=5, session=given)
     user.name = "Ada"
-    await user.save(session=session)
-    await user.refresh(session=session)
-    await user.load("posts", session=session)
-    assert (await User.get(user.id, session=session)) is user
-    assert (await User.get(email=user.email, session=session)) is user
-    assert (await User.get_or_none(-1, session=session)) is None
+    await user.save(session=given)
+    await user.refresh(session=given)
+    await user.load("posts", session=given)
+    assert (await User.get(user.id, session=given)) is user
+    assert (await User.get(email=user.email, session=given)) is user
+    assert (await User.get_or_none(-1, session=given)) is None
     for query in (
-        User.query(session=session),
-        User.filter_by(balance=5, session=session),
-        User.where(User.name == "Ada", session=session),
-        User.order_by("id", session=session),
+        User.query(session=given),
+        User.filter_by(balance=5, session=given),
+        User.where(User.name == "Ada", session=given),
+        User.order_by("id", session=given),
     ):
         assert await query.all() == [user]
-    assert await User.get_or_create({"email": user.email}, session=session) == (user, False)
-    assert await User.update_or_create({"email": user.email}, {"balance": 6}, session=session) == (user, False)
-    assert (await User.get_or_create({"email": "grace@example.com"}, session=session))[1]
-    await post.delete(session=session)
-    await User.filter_by(email="grace@example.com", session=session).delete()
+    assert [each async for each in User.query(session=given).stream()] == [user]
+    assert await User.get_or_create({"email": user.email}, session=given) == (user, False)
+    assert await User.update_or_create({"email": user.email}, {"balance": 6}, session=given) == (user, False)
+    assert (await User.get_or_create({"email": "grace@example.com"}, session=given))[1]
+    assert await User.create_many([{"email": "eve@example.com"}], session=given) == 1
+    await post.delete(session=given)
+    await User.filter_by(email__in=["grace@example.com", "eve@example.com"], session=given).delete()
 
     assert await emails(other_connection) == []
-    await session.commit()
+    await user.update(name="Ada L.", session=given, auto_commit=True)
+    await registry.remove()
     assert await emails(other_connection) == ["ada@example.com"]
     assert await other_connection.scalar("SELECT balance FROM users") == 6
+
+
+async def test_what_is_no_session_is_refused_in_words(db: Database) -> None:
+    """A `Session` without asyncio, a connection, a factory that was not called."""
+    async with db.engine.connect() as connection:
+        for given in (Session(), connection, async_sessionmaker(db.engine)):
+            wrong: Any = given
+            with pytest.raises(UsageError, match=f"takes an AsyncSession, not a {type(given).__name__}"):
+                await User.query(session=wrong).all()
+            with pytest.raises(UsageError, match=f"takes an AsyncSession, not a {type(given).__name__}"):
+                await make("ada", session=wrong)
+            with pytest.raises(UsageError, match=f"takes an AsyncSession, not a {type(given).__name__}"):
+                await User.get_or_create({"email": "ada@example.com"}, session=wrong)
 
 
 async def test_a_given_session_wins_over_the_unit(

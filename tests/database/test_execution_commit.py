@@ -413,12 +413,7 @@ async def forget_and_fail(name: str) -> None:
     raise KeyError(name)
 
 
-async def forget_and_wait(name: str) -> None:
-    await make(name, auto_commit=False)
-    await Cancelled(asyncio.Event().wait(), 1)
-
-
-@pytest.mark.parametrize("work", [forget, forget_and_fail, forget_and_wait])
+@pytest.mark.parametrize("work", [forget, forget_and_fail])
 async def test_work_left_pending_at_the_end_of_a_task_is_told(
     db: Database,
     other_connection: OtherConnection,
@@ -445,6 +440,31 @@ async def test_work_left_pending_at_the_end_of_a_task_is_told(
     assert [(record.levelno, record.name) for record in caplog.records if record.levelno > logging.INFO] == [
         (logging.ERROR, "activerow")
     ]
+    assert await emails(other_connection) == []
+    assert (held(db), db.connections(), db.scopes.units) == (0, (), set())
+
+
+async def test_a_cancelled_task_did_not_forget_its_work(
+    db: Database, other_connection: OtherConnection, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It could not come to its end: the work is rolled back, and only the curious are told."""
+    told: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context))
+    rolled_back = asyncio.Event()
+    on(db, "rollback", rolled_back.set)
+    caplog.set_level(logging.DEBUG, "activerow")
+
+    async def wait_for_ever() -> None:
+        await make("ada", auto_commit=False)
+        await Cancelled(asyncio.Event().wait(), 1)
+
+    await asyncio.wait({asyncio.create_task(wait_for_ever())})
+    await rolled_back.wait()
+    await db.scopes.seen_off()
+
+    assert told == []
+    (record,) = [record for record in caplog.records if "was cancelled" in record.getMessage()]
+    assert (record.levelno, record.name) == (logging.DEBUG, "activerow")
     assert await emails(other_connection) == []
     assert (held(db), db.connections(), db.scopes.units) == (0, (), set())
 

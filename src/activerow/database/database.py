@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager
 from typing import Any, ParamSpec, Self, TypeVar
 
@@ -22,6 +22,7 @@ from activerow.database.execution import (
     UnitFactory,
     Work,
     ended,
+    given_session,
     run_again,
 )
 from activerow.database.failures import translating
@@ -263,10 +264,10 @@ class Database:
 
     def transactional(
         self, *, retries: int = 3, isolation: str | None = None
-    ) -> Callable[[Callable[P, Awaitable[T]]], Callable[P, Awaitable[T]]]:
+    ) -> Callable[[Callable[P, Awaitable[T]]], Callable[P, Coroutine[Any, Any, T]]]:
         """Decorate a coroutine function to run as `run` does."""
 
-        def decorate(fn: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
+        def decorate(fn: Callable[P, Awaitable[T]]) -> Callable[P, Coroutine[Any, Any, T]]:
             @functools.wraps(fn)
             async def call(*args: P.args, **kwargs: P.kwargs) -> T:
                 return await self.run(lambda: fn(*args, **kwargs), retries=retries, isolation=isolation)
@@ -427,6 +428,7 @@ class Database:
         if session is None:
             yield None
             return
+        session = given_session(session)
         async with session.begin_nested():
             yield session
 

@@ -9,7 +9,7 @@
 - `units`: makes units, and says who holds a connection.
 """
 
-from activerow.database.execution.calls import Call, Prepared, Read, Ready, Script, Work, Write
+from activerow.database.execution.calls import Call, Prepared, Read, Ready, Script, Work, Write, given_session
 from activerow.database.execution.direct import Direct
 from activerow.database.execution.funnel import Execution
 from activerow.database.execution.retrying import run_again
@@ -33,5 +33,6 @@ __all__ = [
     "Work",
     "Write",
     "ended",
+    "given_session",
     "run_again",
 ]

@@ -6,14 +6,28 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy.engine import Dialect
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.ext.asyncio import AsyncSession, async_scoped_session
 from sqlalchemy.orm import Session
 
 from activerow.database.direct import Command
+from activerow.errors import UsageError
 
 T = TypeVar("T")
 Work = Callable[[AsyncSession], Awaitable[T]]
 """What is done in a session."""
+
+
+def given_session(given: object) -> AsyncSession:
+    """The session that a call was given, or that an `async_scoped_session` holds for the caller.
+
+    Raises:
+        UsageError: It is neither.
+    """
+    registry: Any = given
+    session: object = registry() if isinstance(given, async_scoped_session) else given
+    if not isinstance(session, AsyncSession):
+        raise UsageError(f"session= takes an AsyncSession, not a {type(session).__name__}")
+    return session
 
 
 @dataclass(frozen=True, slots=True)

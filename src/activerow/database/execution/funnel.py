@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_object_sessi
 from sqlalchemy.orm import InstanceState, object_session
 from sqlalchemy.orm.base import instance_state
 
-from activerow.database.execution.calls import Call, Read, Ready, Script, Work, Write
+from activerow.database.execution.calls import Call, Read, Ready, Script, Work, Write, given_session
 from activerow.database.execution.direct import Direct, Way
 from activerow.database.execution.inside import Inside
 from activerow.database.execution.scope import Scopes
@@ -76,6 +76,8 @@ class Execution:
             if level is None:
                 return await self._read_alone(read)
             session = level.unit.session
+        else:
+            session = given_session(session)
         return await self._within(read, session, self._inside.reading(read))
 
     async def _read_alone(self, read: Read[T]) -> T:
@@ -261,9 +263,10 @@ class Execution:
         """The session to use: given, the row's, or the scope's; None for a unit of the call's own."""
         attached = await self._attached(call.row)
         if call.session is not None:
-            if attached is not None and attached is not call.session:
+            session = given_session(call.session)
+            if attached is not None and attached is not session:
                 raise _conflict(call.row, attached, f"the session given to {call.operation}")
-            return call.session
+            return session
         level = self._scopes.here()
         if attached is None:
             return level.unit.session if level is not None else None

@@ -217,7 +217,7 @@ class Scopes:
         self.leave(unit.root)
 
     def _expire(self, unit: Unit, task: "asyncio.Task[object]") -> None:
-        """Roll back a pending unit whose task ended without committing it, and say so loudly."""
+        """Roll back a pending unit whose task ended without committing it; loudly, unless it could not get so far."""
         if unit.ended:
             return
         self.units.discard(unit)
@@ -225,8 +225,11 @@ class Scopes:
         if unit.idle:
             return
         error, loop = PendingWorkError(str(unit.root.site)), task.get_loop()
-        logger.error("%s", error)
-        loop.call_exception_handler({"message": str(error), "exception": error, "task": task})
+        if task.cancelled():
+            logger.debug("rolled back: the work begun at %s was cancelled", unit.root.site)
+        else:
+            logger.error("%s", error)
+            loop.call_exception_handler({"message": str(error), "exception": error, "task": task})
         self._see_off(unit, loop.create_task(self._roll_back(unit)))
 
     async def _roll_back(self, unit: Unit) -> None:

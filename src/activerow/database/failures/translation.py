@@ -13,7 +13,7 @@ from sqlalchemy import inspect
 from sqlalchemy.engine.default import DefaultDialect
 from sqlalchemy.exc import DBAPIError, EmulatedDBAPIException, SQLAlchemyError, StatementError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-from sqlalchemy.orm.exc import ObjectDeletedError, StaleDataError
+from sqlalchemy.orm.exc import FlushError, ObjectDeletedError, StaleDataError
 
 from activerow.backends import BACKENDS, GENERIC, Report
 from activerow.database.failures.attribution import Call, facts_of, foreign_key_facts_of
@@ -32,6 +32,7 @@ from activerow.errors import (
     StatementTimeoutError,
     TransientError,
     UnavailableError,
+    UsageError,
 )
 from activerow.mapping import mapper_of
 
@@ -85,6 +86,8 @@ def translate(
         return PoolExhaustedError(model=_name(model), operation=operation)
     if isinstance(error, StaleDataError | ObjectDeletedError):
         return _stale(error, call)
+    if isinstance(error, FlushError):
+        return UsageError(str(error))  # what no flush can write, like None in a collection: it names no values
     if isinstance(error, Exception) and not isinstance(error, ActiveRowError | SQLAlchemyError):
         return _from_bare(error, call)
     return None

@@ -5,7 +5,8 @@
 - `mapper_events`: the listeners that a mapper of a model gets.
 - `hook_runs`: a life-cycle hook while it runs.
 - `committed_changes`: what is told to subscribers once it is committed.
-- `rewind`: what rows show again after a rollback.
+- `rewind`: what rows show again after a rollback; `shown`: what a row shows, taken down and shown again.
+- `refusal`: what rows show again when a change was refused before anything was sent.
 - `kept_rows`: rows that `session.delete` marks as deleted.
 - `unsaved`: what the program has changed and not saved, kept for the case that a lone call fails.
 - `in_place`: values that changed in place, like the keys of a dict in a JSON column.
@@ -27,12 +28,14 @@ from activerow.database.flush.outsiders import (
     reordered,
 )
 from activerow.database.flush.pending import take_written
+from activerow.database.flush.refusal import as_before
 from activerow.database.flush.rewind import RewindingSession
 
 __all__ = [
     "AS_FLUSHED",
     "News",
     "RewindingSession",
+    "as_before",
     "attach",
     "delete_for_good",
     "forget_back_reference",

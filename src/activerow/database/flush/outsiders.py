@@ -145,7 +145,8 @@ def _changed_collections(state: State) -> Iterator[RelationshipProperty[Any]]:
 
 
 def _outside(session: Session, members: Any) -> list[Any]:
-    return [member for member in members or () if member._sa_instance_state.session is not session]
+    rows = (member for member in members or () if member is not None)  # which SQLAlchemy refuses
+    return [member for member in rows if member._sa_instance_state.session is not session]
 
 
 def _stand_in(session: Session, member: Any) -> object:

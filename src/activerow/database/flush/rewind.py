@@ -13,7 +13,6 @@ Each open transaction or savepoint has a journal. Rows enter it before they are 
 entry wins. A released savepoint hands its journal to the transaction around it.
 """
 
-import logging
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Any, cast
@@ -23,13 +22,10 @@ from sqlalchemy import Column, event
 from sqlalchemy.orm import InstanceState, ORMExecuteState, PassiveFlag, Session, SessionTransaction, UOWTransaction
 from sqlalchemy.orm.base import LoaderCallableStatus
 
-from activerow.database.flush.in_place import Content, contents_of, in_place_columns, note_contents
+from activerow.database.flush.in_place import Content, in_place_columns, note_contents
 from activerow.database.flush.outsiders import queried_relations, settle_strangers
+from activerow.database.flush.shown import Values, show, stored_values
 from activerow.database.flush.unsaved import Unsaved
-
-logger = logging.getLogger("activerow")
-
-Values = dict[str, Any]
 
 _ABSENT: Any = object()
 
@@ -73,14 +69,14 @@ class RewindingSession(Session):
         """Record what a stored row shows now, so that a rollback of the innermost transaction brings it back."""
         journal = self.journal()
         if state.key is not None and state not in journal.stored and state not in journal.created:
-            journal.stored[state] = _stored_values(state)
+            journal.stored[state] = stored_values(state)
             if self.keeps_unsaved and not in_flush and state not in self.unsaved:
                 self.unsaved[state] = Unsaved(state)
 
     def original(self, state: InstanceState[Any], name: str) -> Any:
         """The value that attribute `name` had when this session's transaction began; the present one when unchanged."""
         stored = next((j.stored[state] for j in self.journals.values() if state in j.stored), None)
-        value = (_stored_values(state) if stored is None else stored).get(name)
+        value = (stored_values(state) if stored is None else stored).get(name)
         return value.copied if isinstance(value, Content) else value
 
     def close(self) -> None:
@@ -144,7 +140,7 @@ class RewindingSession(Session):
     def rewind(self, transaction: SessionTransaction, expire: Any, dirty_only: bool = False) -> None:
         """Let SQLAlchemy restore what is new, stored and deleted, then put the values back that it expired."""
         journal = self.journals.pop(transaction, None) or Journal()
-        shown = {state: _stored_values(state) for state in self.identity_map.all_states()}
+        shown = {state: stored_values(state) for state in self.identity_map.all_states()}
         shown.update(journal.stored)
         unsaved = {state: self._user_values(state, generated) for state, generated in journal.created.items()}
         unsaved |= {state: self._user_values(state, {}) for state in self.written if state.key is None}
@@ -155,73 +151,14 @@ class RewindingSession(Session):
             for name, member in self.added.pop(state, ()):
                 impl: Any = state.manager[name].impl
                 impl.append(state, state.dict, member, None, passive=PassiveFlag.PASSIVE_NO_FETCH)
-        self._show_stored(shown, journal)
+        alive = [state for state in shown if state.key is not None and state.obj() is not None]
+        show({state: shown[state] for state in alive if state.expired or state in journal.stored})
         self.undone = self.undone or transaction.parent is None
-
-    @staticmethod
-    def _show_stored(shown: dict[InstanceState[Any], Values], journal: Journal) -> None:
-        alive = [
-            (state, values) for state, values in shown.items() if state.key is not None and state.obj() is not None
-        ]
-        stored = [(state, values) for state, values in alive if state.expired or state in journal.stored]
-        for state, values in stored:
-            _show(state, values)
-        for state, values in stored:  # last: a collection may ask each member for its key, or its position
-            _show_members(state, values)
-
-
-def _stored_values(state: InstanceState[Any]) -> Values:
-    """The loaded values as last read or written, without unsaved changes; collections are copies."""
-    without = queried_relations(state.mapper)
-    values = {
-        name: _copied(state, name, value)
-        for name, value in {**state.dict, **state.committed_state}.items()
-        if name in state.manager and not isinstance(value, LoaderCallableStatus) and name not in without
-    }
-    return {**values, **contents_of(state, values)}
 
 
 def _given_to_queried(state: InstanceState[Any]) -> Iterator[tuple[str, object]]:
     for name in state.committed_state.keys() & queried_relations(state.mapper):
         yield from ((name, member) for member in state.committed_state[name].added_items)
-
-
-def _copied(state: InstanceState[Any], name: str, value: Any) -> Any:
-    impl: Any = state.manager[name].impl
-    if not impl.collection or value is None:
-        return value
-    # The history of a changed collection holds a plain list of its members.
-    return impl.copy(value) if hasattr(value, "_sa_adapter") else list(value)
-
-
-def _show(state: InstanceState[Any], values: Values) -> None:
-    """Make a stored row show `values`, all of them saved."""
-    dict_ = state.dict
-    internals: Any = state
-    if state.modified:
-        # Resets the change history, and with it the session's list of modified rows.
-        internals._commit_all(dict_, state.session.identity_map if state.session else None)
-    for name in set(dict_) & set(state.manager) - set(values):
-        del dict_[name]
-    plain = {
-        name: value.put_back(state, name) if isinstance(value, Content) else value
-        for name, value in values.items()
-        if not state.manager[name].impl.collection
-    }
-    dict_.update(plain)
-    internals._commit(dict_, plain)
-
-
-def _show_members(state: InstanceState[Any], values: Values) -> None:
-    """Make the loaded collections of a stored row hold the members that they have in `values`."""
-    for name, value in values.items():
-        impl: Any = state.manager[name].impl
-        if not impl.collection:
-            continue
-        try:
-            impl.set_committed_value(state, state.dict, value)
-        except Exception as error:  # noqa: BLE001  (a collection class of the program's own; the other rows still go back)
-            logger.warning("%r.%s counts as not loaded: %s", state.obj(), name, type(error).__name__)
 
 
 def _make_new(state: InstanceState[Any], values: Values) -> None:

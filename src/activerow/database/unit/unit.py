@@ -282,7 +282,14 @@ class Unit:
             self.lock.push(level)
             return level
 
-        level = await self.run(begin)
+        try:
+            level = await self.run(begin)
+        except Exception as error:  # of what waited in the session, and is written before
+            told = as_told(error, "flush", self.near)
+            self.damage.restate(error, told)
+            if told is error:
+                raise
+            raise told from error
         self.places.enter(level)
         return level
 

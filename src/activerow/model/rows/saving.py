@@ -10,7 +10,7 @@ from sqlalchemy.ext.mutable import MutableBase
 from sqlalchemy.orm import InstanceState, Session
 from sqlalchemy.orm.attributes import flag_modified
 
-from activerow.database.flush import AS_FLUSHED, in_place_columns, refuse_waiting, refused, take_back
+from activerow.database.flush import AS_FLUSHED, as_before, in_place_columns, refuse_waiting, refused, take_back
 from activerow.errors import ActiveRowError
 from activerow.mapping import check_row, check_values
 from activerow.model.rows.attaching import attached, refuse_outdated, refuse_second_changes
@@ -24,18 +24,19 @@ async def set_and_flush(session: AsyncSession, row: object, given: Mapping[str, 
     await flush_others(session, row)
     sync = session.sync_session
     refuse_late(sync, row)
-    with taking_back(sync), attached(sync, row) as target, _showing_again(sync, target):
+    with taking_back(sync), attached(sync, row) as target:
         if target is not row:
             refuse_second_changes(sync, target, given)
         await _load_replaced(session, target, given)
         check_values(inspect(target).mapper, given, operation="update", backend=_backend(session))
         async with members_at_hand(session, target, given):
-            fill(target, given)
-            if not is_changed(target):
-                return False
-            _flag_untracked(target)
-            await session.flush()
-            await _read_computed(session, target)
+            with as_before(sync, target, given):
+                fill(target, given)
+                if not is_changed(target):
+                    return False
+                _flag_untracked(target)
+                await session.flush()
+                await _read_computed(session, target)
     return True
 
 
@@ -59,7 +60,7 @@ async def flush_row(session: AsyncSession, row: object) -> None:
     """Write `row`, and what it brings along."""
     refuse_late(session.sync_session, row)
     check_row(inspect(row), backend=_backend(session))  # before it is in the session, where it would stay
-    with taking_back(session.sync_session), attached(session.sync_session, row) as target:
+    with taking_back(session.sync_session, row), attached(session.sync_session, row) as target:
         _flag_untracked(target)
         await session.flush()
         await _read_computed(session, target)
@@ -82,34 +83,22 @@ async def flush_others(session: AsyncSession, row: object) -> None:
 
 
 @contextmanager
-def taking_back(session: Session) -> Generator[None, None, None]:
-    """Take out what the block put into the session when it is refused before anything was sent."""
+def taking_back(session: Session, saved: object = None) -> Generator[None, None, None]:
+    """Take out what the block put into the session when it is refused before anything was sent.
+
+    The new members of a stored row that is `saved` stay: without them, its other changes would be written in the end.
+    """
     before, deleted = session.new, session.deleted
+    stays = saved is not None and inspect(saved, raiseerr=True).key is not None
     try:
         yield
     except BaseException as error:
         if refused(session, error):
             take_back(session, before | deleted)
-        elif isinstance(error, ActiveRowError):
+        elif isinstance(error, ActiveRowError) and not stays:
             for instance in session.new - before:
-                session.expunge(instance)
-        raise
-
-
-@contextmanager
-def _showing_again(session: Session, row: object) -> Generator[None, None, None]:
-    """Let the columns of `row` show what they did when the block is refused before anything was sent."""
-    state: InstanceState[Any] = inspect(row)
-    shown, changed = dict(state.dict), dict(state.committed_state)
-    try:
-        yield
-    except BaseException as error:
-        if not (isinstance(error, ActiveRowError) or refused(session, error)):
-            raise
-        for name in state.mapper.column_attrs.keys():  # noqa: SIM118
-            for values, before in ((state.dict, shown), (state.committed_state, changed)):
-                values.pop(name, None)
-                values.update({name: before[name]} if name in before else {})
+                if instance in session:  # not taken out along with another by the cascade of their relation
+                    session.expunge(instance)
         raise
 
 
