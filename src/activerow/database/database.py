@@ -104,7 +104,9 @@ class Database:
         self.replicas.set_urls(map(async_url, replicas), self.url)
         self.replicas.policy = replica_policy
         self._units = UnitFactory(self.scopes, self.engines, self.replicas)
-        self.execution = Execution(self.scopes, self._units.new, self._complete, self.replicas, Direct(self.engines))
+        self.execution = Execution(
+            self.scopes, self._units.new, self._complete, self.replicas, Direct(self.engines, self.scopes)
+        )
         if base is not None:
             self.bind(base)
 

@@ -229,8 +229,11 @@ class Channel(ABC):
 
     async def _give_back(self, attempt: _Attempt) -> None:
         del self._held[attempt.record]
+        in_line = bool(attempt.connections.waiting)
         if not attempt.connections.give_back(attempt.record, attempt.fairy):
             await to_the_end(greenlet_spawn(attempt.connections.put_away, attempt.record, attempt.fairy))
+        if in_line:
+            await asyncio.sleep(0)
 
     def _drop(self, attempt: _Attempt, error: BaseException) -> None:
         del self._held[attempt.record]

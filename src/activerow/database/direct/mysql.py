@@ -27,7 +27,8 @@ class MySQLChannel(ToggledChannel):
         """One round trip."""
         await connection.autocommit(True)
 
-    def commit_no_more(self, adapted: Any) -> None:
+    @staticmethod
+    def commit_no_more(adapted: Any) -> None:
         """One round trip."""
         adapted.autocommit(False)
 

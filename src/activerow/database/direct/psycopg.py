@@ -28,7 +28,8 @@ class PsycopgChannel(ToggledChannel):
         """Nothing is sent."""
         await connection.set_autocommit(True)
 
-    def commit_no_more(self, adapted: Any) -> None:
+    @staticmethod
+    def commit_no_more(adapted: Any) -> None:
         """Nothing is sent."""
         adapted.set_autocommit(False)
 
