@@ -220,7 +220,8 @@ class Channel(ABC):
                 await self.settle(driver)
             settled = self.is_open(driver)
         except Exception as refused:  # noqa: BLE001  (whatever it is, the connection is dropped)
-            logger.debug("a connection is dropped, whose statement was cancelled: %r", refused)
+            level = logging.WARNING if attempt.command.writes else logging.DEBUG
+            logger.log(level, "a cancelled statement was not heard of again, its connection is dropped: %r", refused)
         finally:
             if not settled:
                 self._drop(attempt, error)
