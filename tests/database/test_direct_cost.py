@@ -29,7 +29,8 @@ async def test_a_direct_call_is_one_round_trip(make_database: MakeDatabase, back
     async with cable(backend.database(0).address) as line:
         db = await make_database(Base, url=line.url, create=False, pool_size=1)
         assert channel(db).is_clear()
-        await User.create(id=1, email="1@x.org", balance=0)
+        async with db.transaction():
+            await User.create(id=1, email="1@x.org", balance=0)
         trips: list[int] = []
         for statement in (READ, READ, READ, WRITE, WRITE, WRITE):
             before = line.trips

@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import Executable, func, select, update
 
 from activerow import Database
+from activerow.database.direct import channel
 from activerow.database.failures import translating
 from activerow.errors import CommitUnknownError, DatabaseError, UnavailableError
 from tests.models.units import Base, User, held
@@ -14,6 +15,7 @@ from tests.tools.backends.active import MakeDatabase
 from tests.tools.backends.backend import Backend
 from tests.tools.backends.plugin import OtherConnection
 from tests.tools.cutting import Cable, cable
+from tests.tools.direct import channel as way
 from tests.tools.direct import run
 
 pytestmark = pytest.mark.backends("postgresql", "mysql")
@@ -133,3 +135,42 @@ async def test_a_write_is_in_doubt_unless_the_server_has_said_that_it_ended_it(
     assert type(caught.value) is (UnavailableError if backend.name == "psycopg" else CommitUnknownError)
     assert await other_connection.scalar("SELECT balance FROM users") == 0
     assert held(db) == 0
+
+
+@pytest.mark.parametrize("statement", [select(User.id), update(User).values(balance=5)], ids=["read", "write"])
+async def test_a_call_that_is_cancelled_while_the_server_is_silent(
+    cut: tuple[Database, Cable], statement: Executable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It waits for a word for a while, then gives the connection up."""
+    monkeypatch.setattr(channel, "SETTLING", 0.2)
+    db, line = cut
+    await pooled(db)
+    await run(db, statement)
+    line.fall_silent()
+    calling = asyncio.create_task(run(db, statement))
+    await asyncio.sleep(0.1)
+
+    calling.cancel()
+    await asyncio.wait({calling}, timeout=15)
+
+    assert calling.cancelled()
+    assert held(db) == 0
+    line.accept()
+    assert (await run(db, select(User.id)))[1] == 1
+
+
+@pytest.mark.backends("mysql")
+async def test_numbers_of_the_operating_system_are_not_the_server_s(db: Database) -> None:
+    """Of an error that is not the driver's own the number says nothing about the write."""
+    dbapi = db.engine.dialect.loaded_dbapi
+
+    said = [
+        way(db).was_refused(error)
+        for error in (
+            dbapi.OperationalError(1053, "shutdown"),
+            dbapi.OperationalError(2013, "lost"),
+            OSError(104, "reset"),
+        )
+    ]
+
+    assert said == [True, False, False]

@@ -1,6 +1,8 @@
 """Direct calls and units of work share connections, and neither finds the other's settings on them."""
 
 import asyncio
+import gc
+import weakref
 from typing import Any
 
 import pytest
@@ -147,6 +149,20 @@ async def test_a_direct_write_waits_for_the_lock_as_long_as_a_unit(make_database
 
     assert (await run(db, text("PRAGMA busy_timeout")))[0] == [(200,)]
     assert (await run(db, update(User).values(balance=2)))[1] == 1
+
+
+async def test_an_engine_that_nobody_has_any_more_is_collected(backend: Backend) -> None:
+    """Its channel and the listeners of it keep nothing alive."""
+    db = Database(backend.wipe(backend.database(0)), base=Base)
+    await db.create_all()
+    await run(db, new_user(1))
+    engine = weakref.ref(db.engine.sync_engine)
+    await db.dispose()
+    del db
+
+    gc.collect()
+
+    assert engine() is None
 
 
 def test_a_database_on_one_event_loop_after_the_other(backend: Backend) -> None:

@@ -18,7 +18,7 @@ from starlette.background import BackgroundTask
 from starlette.requests import Request
 from starlette.types import Message, Receive, Scope, Send
 
-from activerow import ActiveRecord, Database
+from activerow import ActiveRecord, Database, events
 from activerow.errors import ScopeClosedError, TransactionBrokenError, UniqueViolationError
 from activerow.fastapi import SessionDep
 from activerow.mixins import AutoTableName
@@ -605,6 +605,30 @@ async def test_a_held_connection_names_the_route(app: FastAPI, db: Database) -> 
         return db.connections()[0].route
 
     assert (await get(app, "/users/7")).json() == "GET /users/{user_id}"
+
+
+async def test_a_lone_call_belongs_to_its_request(app: FastAPI, db: Database) -> None:
+    """Without a session of the request too `db.connections()` and the records of statements name the request."""
+    routes: list[str | None] = []
+
+    @app.get("/users/{user_id}")
+    async def read(user_id: int) -> str | None:
+        await User.filter_by(id=user_id).first()
+        reading = asyncio.create_task(User.filter_by(id=user_id).first())
+        while not (holders := db.connections()):
+            await asyncio.sleep(0)
+        await reading
+        return holders[0].route
+
+    def note(statement: events.Statement) -> None:
+        routes.append(statement.route)
+
+    events.on_statement(note)
+    answer = await get(app, "/users/7")
+    events.ignore_statements(note)
+
+    assert answer.json() == "GET /users/7"
+    assert set(routes) == {"GET /users/7"}
 
 
 # -- cancellation ----------------------------------------------------------------------------------------------------

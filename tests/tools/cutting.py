@@ -18,7 +18,7 @@ class Cable:
         self._server = server
         self.url = ""
         self.trips = 0
-        self._refuses = False
+        self._refuses = self._silent = False
         self._cuts, self._delivers = 0, False
         self._writers: set[asyncio.StreamWriter] = set()
         self._asked: set[asyncio.StreamWriter] = set()
@@ -33,9 +33,16 @@ class Cable:
         self._refuses = True
         self.close()
 
+    def fall_silent(self) -> None:
+        """Let nothing through until `accept`, and say nothing."""
+        self._silent = True
+
     def accept(self) -> None:
-        """Let connections through again."""
+        """Let connections through again; those that were silent are broken."""
         self._refuses = False
+        if self._silent:
+            self._silent = False
+            self.close()
 
     def close(self) -> None:
         """Break every connection."""
@@ -63,6 +70,8 @@ class Cable:
         self, reader: asyncio.StreamReader, back: asyncio.StreamWriter, writer: asyncio.StreamWriter
     ) -> None:
         while request := await _read(reader):
+            if self._silent:
+                continue
             cut = self._cuts > 0
             self._cuts -= cut
             if not cut or self._delivers:
@@ -78,6 +87,8 @@ class Cable:
         self, there: asyncio.StreamReader, writer: asyncio.StreamWriter, back: asyncio.StreamWriter
     ) -> None:
         while answer := await _read(there):
+            if self._silent:
+                continue
             if back in self._asked:
                 self._asked.discard(back)
                 self.trips += 1

@@ -53,7 +53,7 @@ class Database:
         pool_size: Connections kept open; `max_overflow` more may be opened at peaks.
         pool_timeout: Seconds to wait for a free connection, and for a savepoint of another task.
         pool_recycle: Seconds after which a connection is replaced; keep it below the server's `wait_timeout`.
-        pool_pre_ping: Test a connection before each use.
+        pool_pre_ping: Test a connection before each use; for a lone call, when it has been idle for some seconds.
         statement_timeout: Seconds after which the database cancels a statement.
         pgbouncer: Set up the driver for pgbouncer's transaction mode.
         direct: Let lone calls go by the driver alone, where nobody could tell the difference but by the clock.
@@ -105,7 +105,9 @@ class Database:
         self.replicas.set_urls(map(async_url, replicas), self.url)
         self.replicas.policy = replica_policy
         self._units = UnitFactory(self.scopes, self.engines, self.replicas)
-        self.execution = Execution(self.scopes, self._units.new, self._complete, self.replicas, Direct(self.engines))
+        self.execution = Execution(
+            self.scopes, self._units.new, self._complete, self.replicas, Direct(self.engines, self.scopes)
+        )
         if base is not None:
             self.bind(base)
 

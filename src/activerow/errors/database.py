@@ -233,7 +233,10 @@ class StatementTimeoutError(DatabaseError):
 
 
 class CommitUnknownError(DatabaseError):
-    """COMMIT was sent and its answer lost: the work may be in the database, or not. Never repeated blindly."""
+    """COMMIT, or a write that commits by itself, was sent and its answer lost: the work may be in the database, or not.
+
+    Never repeated blindly.
+    """
 
     code = "commit_unknown"
 

@@ -6,6 +6,7 @@
 - `connections`: the connections of the pool that units use too, taken and given back without a greenlet.
 - `watching`: whether anybody but activerow listens to the engine.
 - `wrapping`: what a driver raises, as SQLAlchemy would raise it.
+- `private`: what is used of SQLAlchemy and the drivers that they do not promise to keep.
 - `asyncpg`, `psycopg`, `sqlite`, `mysql`: the calls of the drivers; `toggled`: of those that must be told to commit.
 """
 

@@ -263,7 +263,8 @@ class Channel(ABC):
                 await self.settle(driver)
             settled = self.is_open(driver)
         except Exception as refused:  # noqa: BLE001  (whatever it is, the connection is dropped)
-            logger.debug("a connection is dropped, whose statement was cancelled: %r", refused)
+            level = logging.WARNING if attempt.command.writes else logging.DEBUG
+            logger.log(level, "a cancelled statement was not heard of again, its connection is dropped: %r", refused)
         finally:
             if not settled:
                 self._drop(attempt, error)
@@ -272,8 +273,11 @@ class Channel(ABC):
 
     async def _give_back(self, attempt: _Attempt) -> None:
         del self._held[attempt.record]
+        in_line = bool(attempt.connections.waiting)
         if not attempt.connections.give_back(attempt.record, attempt.fairy):
             await to_the_end(greenlet_spawn(attempt.connections.put_away, attempt.record, attempt.fairy))
+        if in_line:
+            await asyncio.sleep(0)
 
     def _drop(self, attempt: _Attempt, error: BaseException) -> None:
         del self._held[attempt.record]

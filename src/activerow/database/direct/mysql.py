@@ -27,7 +27,8 @@ class MySQLChannel(ToggledChannel):
         """One round trip."""
         await connection.autocommit(True)
 
-    def commit_no_more(self, adapted: Any) -> None:
+    @staticmethod
+    def commit_no_more(adapted: Any) -> None:
         """One round trip."""
         adapted.autocommit(False)
 
@@ -42,7 +43,9 @@ class MySQLChannel(ToggledChannel):
         await connection.ping(reconnect=False)
 
     def was_refused(self, error: Any) -> bool:
-        """What has a number of the server's, and not of the client library (2000 to 2999)."""
+        """What has a number of the server's, and not of the client library (2000 to 2999) or the operating system."""
+        if not isinstance(error, self._engine.dialect.loaded_dbapi.Error):
+            return False
         code = error.args[0] if error.args else None
         return isinstance(code, int) and not 2000 <= code < 3000
 

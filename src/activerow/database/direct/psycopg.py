@@ -28,7 +28,8 @@ class PsycopgChannel(ToggledChannel):
         """Nothing is sent."""
         await connection.set_autocommit(True)
 
-    def commit_no_more(self, adapted: Any) -> None:
+    @staticmethod
+    def commit_no_more(adapted: Any) -> None:
         """Nothing is sent."""
         adapted.set_autocommit(False)
 
@@ -42,9 +43,14 @@ class PsycopgChannel(ToggledChannel):
         return self.is_open(connection) and not _has_news(connection.pgconn.socket)
 
     async def stop(self, _connection: Any, writing: "asyncio.Task[Answer]") -> None:
-        """The driver asks the server to cancel, and waits for its answer."""
+        """The driver asks the server to cancel, and waits for its answer; when told once more, it closes the socket."""
         writing.cancel()
-        await asyncio.wait((writing,))
+        try:
+            await asyncio.wait((writing,))
+        except asyncio.CancelledError:
+            writing.cancel()
+            await asyncio.wait((writing,))
+            raise
 
     def drop(self, pooled: Connections, record: Any, fairy: Any, error: BaseException) -> None:
         """SQLAlchemy's adapter closes it in a greenlet only, where it awaits something that does not wait."""

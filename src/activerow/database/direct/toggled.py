@@ -5,7 +5,8 @@ They also lose track of the server when a statement is cancelled, so that a writ
 
 import asyncio
 from abc import abstractmethod
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, Final
 
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -23,7 +24,7 @@ class ToggledChannel(Channel):
     """A channel that has its connections commit by themselves, and takes care that nobody else finds them so."""
 
     def __init__(self, engine: AsyncEngine) -> None:
-        listen(engine.sync_engine, "checkout", self._on_checkout)
+        listen(engine.sync_engine, "checkout", partial(_leave, self.commit_no_more))
         super().__init__(engine)
         self._writing: dict[Any, asyncio.Task[Answer]] = {}
 
@@ -71,13 +72,18 @@ class ToggledChannel(Channel):
     async def stop(self, connection: Any, writing: "asyncio.Task[Answer]", /) -> None:
         """Have the server stop a write, and wait until it has ended one way or the other."""
 
+    @staticmethod
     @abstractmethod
-    def commit_no_more(self, adapted: Any) -> None:
+    def commit_no_more(adapted: Any) -> None:
         """Undo `commit_by_itself`; runs in a greenlet, on SQLAlchemy's adapter."""
 
-    def _on_checkout(self, adapted: Any, record: ConnectionPoolEntry, _fairy: object) -> None:
-        if record.info.pop(_COMMITTING, False):
-            self.commit_no_more(adapted)
+
+def _leave(
+    commit_no_more: Callable[[Any], None], adapted: Any, record: ConnectionPoolEntry, _fairy: object = None
+) -> None:
+    """Take a connection out of autocommit for whoever else checks it out."""
+    if record.info.pop(_COMMITTING, False):
+        commit_no_more(adapted)
 
 
 def _hear(writing: "asyncio.Task[Answer]") -> None:

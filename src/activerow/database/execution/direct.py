@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from activerow.database.direct import Channel, channel_of
 from activerow.database.engine import EngineSet
 from activerow.database.execution.calls import Prepared
+from activerow.database.execution.scope import Scopes
 from activerow.database.unit import UnitSyncSession
 
 _SESSION_EVENTS: Final = (
@@ -43,8 +44,8 @@ class Way:
 class Direct:
     """The direct path of one database."""
 
-    def __init__(self, engines: EngineSet) -> None:
-        self._engines = engines
+    def __init__(self, engines: EngineSet, scopes: Scopes) -> None:
+        self._engines, self._scopes = engines, scopes
         self._way: Way | None = None
 
     def way(self) -> Way | None:
@@ -60,7 +61,13 @@ class Direct:
             channel = channel_of(engine) if engines.options.direct else None
             if channel is None:
                 return None
+            channel.route = self._route
             way = self._way = Way(engine, channel)
         if engines.enclosed or not engines.options.direct or not way.channel.is_clear():
             return None
         return way if [*map(len, _LISTENERS)] == _OWN else None
+
+    def _route(self) -> str | None:
+        """The request that the current task works for, for those who hear of statements."""
+        request = self._scopes.request()
+        return request.label if request is not None else None
