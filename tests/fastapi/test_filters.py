@@ -10,12 +10,13 @@ from typing import Annotated, Any
 import httpx
 import pytest
 from fastapi import APIRouter, Depends, FastAPI
-from sqlalchemy import Enum, ForeignKey, LargeBinary, Numeric
+from sqlalchemy import ColumnElement, Enum, ForeignKey, Integer, LargeBinary, Numeric, func
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 from activerow import ActiveRecord, Database
 from activerow.errors import UnknownFieldError, UnknownLookupError, UsageError
 from activerow.fastapi import Chosen, filters, install
+from activerow.lookups import Lookup, register
 from activerow.mixins import AutoTableName
 from activerow.paging import CursorPage, Page
 from activerow.types import UTCDateTime
@@ -61,6 +62,17 @@ class Thing(Base):
     maker: Mapped[Maker | None] = relationship(back_populates="things")
 
 
+@register
+class Letters(Lookup):
+    """The text has as many letters."""
+
+    word, kinds, takes = "letters", ("text",), Integer()
+    summary = "With as many letters."
+
+    def sql(self, column: ColumnElement[Any], value: ColumnElement[Any]) -> ColumnElement[bool]:
+        return func.length(column) == value
+
+
 CODE = uuid.UUID(int=7)
 FIELDS = ["id", "name", "note", "price", "kind", "sold", "code", "made_at", "maker", "maker__name"]
 chosen_things = filters(Thing, fields=FIELDS, size=10, most=20)
@@ -104,6 +116,12 @@ def app_of(db: Database) -> FastAPI:
             Chosen[Maker],
             Depends(filters(Maker, fields={"things__name": ["icontains"], "things__price": ["gt"]}, paging=None)),
         ],
+    ) -> list[str]:
+        return await chosen.apply(Maker.query()).pluck("name")
+
+    @router.get("/long")
+    async def long(
+        chosen: Annotated[Chosen[Maker], Depends(filters(Maker, fields={"name": ["letters"]}, paging=None))],
     ) -> list[str]:
         return await chosen.apply(Maker.query()).pluck("name")
 
@@ -318,3 +336,14 @@ def test_every_parameter_is_documented() -> None:
     assert (parameters["size"]["schema"]["default"], parameters["size"]["schema"]["maximum"]) == (10, 20)
     assert "name__eq" not in parameters
     assert "picture" not in parameters
+
+
+async def test_a_lookup_of_ones_own_is_a_filter(client: httpx.AsyncClient) -> None:
+    """It is documented by its sentence, and read as the type that it takes."""
+    schema = (await client.get("/openapi.json")).json()
+    (parameter,) = [each for each in schema["paths"]["/long"]["get"]["parameters"] if each["name"] == "name__letters"]
+
+    assert (await client.get("/long?name__letters=8")).json() == ["Wedgwood"]
+    assert (await client.get("/long?name__letters=7")).json() == []
+    assert (await client.get("/long?name__letters=x")).status_code == 422
+    assert parameter["description"] == "With as many letters."

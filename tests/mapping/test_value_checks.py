@@ -40,7 +40,7 @@ from sqlalchemy.types import TypeEngine
 
 from activerow.database.failures.translation import translating
 from activerow.errors import InvalidDataError
-from activerow.mapping.value_checks import check_for, check_values
+from activerow.mapping import check_for, check_values
 from activerow.mixins import Timestamps
 from activerow.types import UTCDateTime
 from tests.tools.backends.backend import Backend

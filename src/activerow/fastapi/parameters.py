@@ -10,56 +10,20 @@ from typing import Annotated, Any, Final, Literal, cast
 
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, NaiveDatetime
 from pydantic_core import PydanticCustomError
-from sqlalchemy import (
-    Boolean,
-    Column,
-    Date,
-    DateTime,
-    Enum,
-    Float,
-    Integer,
-    Interval,
-    Numeric,
-    String,
-    Time,
-    Uuid,
-)
+from sqlalchemy import Column, Enum, Numeric
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from activerow.errors import UnknownLookupError, UsageError
-from activerow.mapping import mapper_of
-from activerow.query.lookups import INSENSITIVE, SENSITIVE, implementation, lookup_at
+from activerow.lookups import LOOKUPS
+from activerow.mapping import Type, implementation, kind_of, mapper_of
+from activerow.query.lookups import Comparison, lookup_at
 from activerow.query.lookups import Field as FieldPath
-from activerow.types import UTCDateTime
 
 _EQUAL: Final = "eq"
-_ORDER: Final = ("gt", "gte", "lt", "lte")
-_LISTS: Final = frozenset({"in", "not_in"})
-# `like` takes wildcards and `regex` a program: neither is for strangers.
-_TEXTS: Final = (SENSITIVE | INSENSITIVE) - {"like", "ilike"}
-_WORDS: Final = frozenset({"exact", "ne", "isnull", *_ORDER, *_LISTS, *_TEXTS})
 
 _MOST_ITEMS: Final = 100
 _MOST_DIGITS: Final = 40
 
-_SENTENCES: Final = {
-    "exact": "Exactly this.",
-    "ne": "Anything but this; rows without a value are left out.",
-    "gt": "More than this.",
-    "gte": "This or more.",
-    "lt": "Less than this.",
-    "lte": "This or less.",
-    "in": "One of these, separated by commas.",
-    "not_in": "None of these, separated by commas; rows without a value are left out.",
-    "isnull": "`true`: without a value; `false`: with one.",
-    "iexact": "This text, in upper or lower case.",
-    "contains": "With this text in it.",
-    "icontains": "With this text in it, in upper or lower case.",
-    "startswith": "Beginning with this text.",
-    "istartswith": "Beginning with this text, in upper or lower case.",
-    "endswith": "Ending with this text.",
-    "iendswith": "Ending with this text, in upper or lower case.",
-}
 _MOMENTS: Final = {
     "gt": "After this moment.",
     "gte": "At this moment or after it.",
@@ -97,27 +61,29 @@ def parameters_of(model: type, field: FieldPath, words: Iterable[str] | None) ->
         UsageError: The values of the field, or of the lookup, cannot be written in a query string.
     """
     for word in _suggested(field) if words is None else words:
-        lookup = field.path if word == _EQUAL else f"{field.path}__{word}"
-        _, part, comparison = lookup_at(model, lookup)
-        if comparison not in _WORDS:
-            raise UnknownLookupError(model.__name__, field.path, word, choices=sorted(_WORDS))
+        path = field.path if word == _EQUAL else f"{field.path}__{word}"
+        comparison = lookup_at(model, path)
+        lookup, part = comparison.lookup, comparison.operand.part
+        if not lookup.summary:
+            choices = sorted(each.word for each in LOOKUPS.values() if each.summary)
+            raise UnknownLookupError(model.__name__, field.path, word, choices=choices)
         name = f"{field.path}__{part}" if part is not None else field.path
-        name = name if comparison == "exact" else f"{name}__{comparison}"
-        annotation = _annotation(model, field, part, comparison)
-        sentence = _sentence(field, part, comparison)
-        yield Parameter(name, lookup, annotation, sentence, comparison in _LISTS)
+        name = name if lookup.word == "exact" else f"{name}__{lookup.word}"
+        annotation, sentence = _annotation(model, comparison), _sentence(comparison)
+        yield Parameter(name, path, annotation, sentence, lookup.takes == "list")
         if word == _EQUAL:
             # Whoever writes `price__gte` may write `price__eq` as well.
-            yield Parameter(f"{name}__{_EQUAL}", f"{lookup}__exact", annotation, sentence, is_shown=False)
+            yield Parameter(f"{name}__{_EQUAL}", f"{path}__exact", annotation, sentence, is_shown=False)
 
 
-def _sentence(field: FieldPath, part: str | None, comparison: str) -> str:
-    sentence = _SENTENCES[comparison]
-    if part is not None:
-        prefix = "" if part == "date" else f"The {part}: "
-        return f"{prefix}{'On this day (UTC).' if (part, comparison) == ('date', 'exact') else sentence}"
-    is_moment = field.type is not None and isinstance(implementation(field.type), DateTime)
-    return _MOMENTS.get(comparison, sentence) if is_moment else sentence
+def _sentence(comparison: Comparison) -> str:
+    operand, lookup = comparison.operand, comparison.lookup
+    if operand.part is not None:
+        prefix = "" if operand.part == "date" else f"The {operand.part}: "
+        is_day = operand.part == "date" and lookup.word == "exact"
+        return f"{prefix}{'On this day (UTC).' if is_day else lookup.summary}"
+    is_moment = operand.type is not None and kind_of(operand.type).name == "datetime"
+    return _MOMENTS.get(lookup.word, lookup.summary) if is_moment else lookup.summary
 
 
 # --- lookups --------------------------------------------------------------------------------------------------------
@@ -127,19 +93,8 @@ def _suggested(field: FieldPath) -> tuple[str, ...]:
     """The lookups that make sense for a field, by its type."""
     if field.relation is not None:
         return ("isnull",)
-    return (*_suggested_by_type(_kind(field)), *(("isnull",) if _is_nullable(field) else ()))
-
-
-def _suggested_by_type(kind: TypeEngine[Any] | None) -> tuple[str, ...]:
-    if isinstance(kind, Boolean):
-        return (_EQUAL,)
-    if isinstance(kind, Enum | Uuid):
-        return (_EQUAL, "ne", "in")
-    if isinstance(kind, String):
-        return (_EQUAL, "ne", "in", "icontains", "istartswith")
-    if isinstance(kind, DateTime):
-        return (_EQUAL, *_ORDER, "date")
-    return (_EQUAL, "ne", *_ORDER, "in")
+    suggested = () if field.type is None else kind_of(field.type).suggests
+    return (*suggested, *(("isnull",) if _is_nullable(field) else ()))
 
 
 def _is_nullable(field: FieldPath) -> bool:
@@ -148,36 +103,32 @@ def _is_nullable(field: FieldPath) -> bool:
     return isinstance(column, Column) and bool(column.nullable)
 
 
-def _kind(field: FieldPath) -> TypeEngine[Any] | None:
-    return None if field.type is None else implementation(field.type)
-
-
 # --- values ---------------------------------------------------------------------------------------------------------
 
 
-def _annotation(model: type, field: FieldPath, part: str | None, comparison: str) -> Any:
-    if comparison == "isnull":
+def _annotation(model: type, comparison: Comparison) -> Any:
+    operand, lookup = comparison.operand, comparison.lookup
+    if lookup.takes == "flag":
         return bool
-    if part is not None:
-        value: Any = date if part == "date" else Annotated[int, Field(ge=0, le=9999)]
-    elif comparison in _TEXTS:
-        value = _TEXT
+    if isinstance(lookup.takes, TypeEngine):
+        value = _value_type(model, operand.field, lookup.takes)
+    elif operand.part is not None and operand.part != "date":
+        value = Annotated[int, Field(ge=0, le=9999)]
     else:
-        value = _value_type(model, field)
-    return Annotated[_list_of(value), _COMMAS, Field(max_length=_MOST_ITEMS)] if comparison in _LISTS else value
+        value = _value_type(model, operand.field, operand.type)
+    return Annotated[_list_of(value), _COMMAS, Field(max_length=_MOST_ITEMS)] if lookup.takes == "list" else value
 
 
 def _list_of(value: Any) -> Any:
     return list[value]
 
 
-def _value_type(model: type, field: FieldPath) -> Any:
-    """What a value of the field's type is read as.
+def _value_type(model: type, field: FieldPath, type_: Type | None) -> Any:
+    """What a value of that type is read as.
 
     Raises:
         UsageError: Such values have no form in a query string.
     """
-    type_ = field.type
     found = None if type_ is None else _declared(type_) or _known(type_)
     if found is None:
         kind = "a relation" if field.relation is not None else f"of the type {type_!r}"
@@ -186,29 +137,29 @@ def _value_type(model: type, field: FieldPath) -> Any:
     return found
 
 
-def _declared(type_: TypeEngine[Any]) -> Any:
+def _declared(type_: Type) -> Any:
     """What a type of the user's own says its values are, with SQLAlchemy's `python_type`."""
-    if not isinstance(type_, TypeDecorator) or isinstance(type_, UTCDateTime):
+    if not isinstance(type_, TypeDecorator) or implementation(type_) is type_:
         return None
     own, plain = cast("Any", type(type_)), cast("Any", TypeEngine)
     if own.python_type is plain.python_type:
         return None
     python_type = cast("Any", type_).python_type
-    return _BY_PYTHON_TYPE.get(python_type, python_type)
+    return _FORMS.get(python_type, python_type)
 
 
-def _known(type_: TypeEngine[Any]) -> Any:
-    kind = implementation(type_)
-    if isinstance(kind, Enum):
-        return kind.enum_class if kind.enum_class is not None else _one_of(kind.enums)
-    if isinstance(kind, DateTime):
-        aware = isinstance(type_, UTCDateTime) or kind.timezone
-        return _AWARE if aware else _NAIVE
-    if isinstance(kind, Uuid):
-        return uuid.UUID if kind.as_uuid else _TEXT
-    if isinstance(kind, Numeric):
-        return _decimal(kind) if kind.asdecimal else _FLOAT
-    return next((value for known, value in _BY_TYPE if isinstance(kind, known)), None)
+def _known(type_: Type) -> Any:
+    stored: Any = implementation(type_)
+    python = kind_of(stored).python
+    if isinstance(stored, Enum):
+        return stored.enum_class if stored.enum_class is not None else _one_of(stored.enums)
+    if datetime in python:
+        return _AWARE if stored.timezone else _NAIVE
+    if uuid.UUID in python:
+        return uuid.UUID if stored.as_uuid else _TEXT
+    if isinstance(stored, Numeric) and stored.asdecimal:
+        return _decimal(cast("Any", stored))
+    return _FLOAT if Decimal in python else next((_FORMS[each] for each in python if each in _FORMS), None)
 
 
 def _decimal(kind: Numeric[Any]) -> Any:
@@ -266,19 +217,15 @@ _AWARE: Final = Annotated[
 ]
 _NAIVE: Final = Annotated[NaiveDatetime, Field(examples=["2026-01-31T12:00:00"])]
 
-_BY_TYPE: Final[tuple[tuple[type[TypeEngine[Any]], Any], ...]] = (
-    (Boolean, bool),
-    (Integer, _WHOLE),
-    (Float, _FLOAT),
-    (String, _TEXT),
-    (Date, date),
-    (Time, time),
-    (Interval, timedelta),
-)
-_BY_PYTHON_TYPE: Final[dict[Any, Any]] = {
+_FORMS: Final[dict[Any, Any]] = {
+    bool: bool,
     int: _WHOLE,
     float: _FLOAT,
     Decimal: _NUMBER,
     str: _TEXT,
     datetime: _AWARE,
+    date: date,
+    time: time,
+    timedelta: timedelta,
 }
+"""What Pydantic reads the text of a Python value as."""

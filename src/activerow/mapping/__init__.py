@@ -5,7 +5,9 @@
 - `instances`: rows of a driver into instances, without a Session.
 - `inspection`: the attributes of a model, its keys, its tables.
 - `keys`: what singles out a row.
-- `value_checks`, `comparable`: values a column can store; values it can be compared with.
+- `column_kinds`: one record per kind of column: what it takes and offers, and the forms of its values.
+- `value_checks`, `type_checks`: values of a row, and one value of a type, before anything is sent.
+- `value_forms`: computed numbers, and values as text.
 - `hidden_rows`: rows that reads leave out, as `SoftDelete` does.
 - `read_only`: why a name takes no value.
 - `versions`: the next version of a row that nobody has read.
@@ -15,7 +17,17 @@
 - `methods`: methods of the class or of a row alone.
 """
 
-from activerow.mapping.comparable import beyond_32_bits, check_comparable, comparable_check, refusal
+from activerow.mapping.column_kinds import (
+    ColumnKind,
+    Type,
+    bound_as,
+    check_for,
+    comparing_check,
+    implementation,
+    kind_named,
+    kind_of,
+    kind_of_value,
+)
 from activerow.mapping.entity import Entity, entity_of, own_listener, set_shown
 from activerow.mapping.hidden_rows import Hiding, criteria_of, criterion_of, hide, hiding_of, is_hidden
 from activerow.mapping.hooks import Change, Changes, Hook, Operation, are_in_use, hooks_of, subscribers
@@ -24,6 +36,7 @@ from activerow.mapping.inspection import (
     Fields,
     attributes_for_columns,
     discriminator_of,
+    equated_columns,
     fields_of,
     has_versions,
     mapper_of,
@@ -42,7 +55,15 @@ from activerow.mapping.partly_loaded import forget_conditions, is_partial, mark_
 from activerow.mapping.plain_table import PlainTable
 from activerow.mapping.read_only import refused_name
 from activerow.mapping.relation_guard import install_guard
-from activerow.mapping.value_checks import Check, check_class, check_for, check_row, check_values
+from activerow.mapping.type_checks import Check
+from activerow.mapping.value_checks import (
+    check_class,
+    check_comparable,
+    check_row,
+    check_values,
+    is_expression,
+    refusal,
+)
 from activerow.mapping.versions import next_version
 from activerow.mapping.write_rules import SetOperation, SetWrite, Target, WriteRule, applied, check, rules_for
 
@@ -51,6 +72,7 @@ __all__ = [
     "Change",
     "Changes",
     "Check",
+    "ColumnKind",
     "Entity",
     "Fields",
     "Hiding",
@@ -60,22 +82,24 @@ __all__ = [
     "SetOperation",
     "SetWrite",
     "Target",
+    "Type",
     "WriteRule",
     "applied",
     "are_in_use",
     "attributes_for_columns",
-    "beyond_32_bits",
+    "bound_as",
     "check",
     "check_class",
     "check_comparable",
     "check_for",
     "check_row",
     "check_values",
-    "comparable_check",
+    "comparing_check",
     "criteria_of",
     "criterion_of",
     "discriminator_of",
     "entity_of",
+    "equated_columns",
     "fields_of",
     "forget_conditions",
     "has_versions",
@@ -83,10 +107,15 @@ __all__ = [
     "hide",
     "hiding_of",
     "hooks_of",
+    "implementation",
     "install_guard",
+    "is_expression",
     "is_hidden",
     "is_partial",
     "keys_of",
+    "kind_named",
+    "kind_of",
+    "kind_of_value",
     "mapper_of",
     "mark_partial",
     "mark_whole",

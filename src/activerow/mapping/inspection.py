@@ -3,16 +3,17 @@
 Questions are answered from the mapper; what is asked on every call is answered once per model.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, cast
 from weakref import WeakKeyDictionary, WeakSet
 
-from sqlalchemy import Column, Computed, Identity, Table, inspect
+from sqlalchemy import BinaryExpression, BooleanClauseList, Column, ColumnElement, Computed, Identity, Table, inspect
 from sqlalchemy.ext.associationproxy import AssociationProxyExtensionType
 from sqlalchemy.ext.hybrid import HybridExtensionType, hybrid_property
-from sqlalchemy.orm import CompositeProperty, Mapper, SynonymProperty, registry
+from sqlalchemy.orm import CompositeProperty, Mapper, RelationshipProperty, SynonymProperty, registry
 from sqlalchemy.orm.exc import UnmappedColumnError
+from sqlalchemy.sql import operators
 
 from activerow.errors import UsageError
 
@@ -281,3 +282,24 @@ def attributes_for_columns(
 ) -> tuple[str, ...]:
     """`attribute_for_column` for several; without a model the names stay as they are."""
     return tuple(columns) if model is None else tuple(attribute_for_column(model, name, table) for name in columns)
+
+
+def equated_columns(relation: RelationshipProperty[Any]) -> Mapping[Any, Any] | None:
+    """Local column to remote column, where the join condition of a relation is nothing but their equality."""
+    condition = relation.primaryjoin
+    terms = condition.clauses if _is_conjunction(condition) else [condition]
+    pairs: dict[Any, Any] = {}
+    for term in terms:
+        if not isinstance(term, BinaryExpression) or term.operator is not operators.eq:
+            return None
+        near, far = term.left, term.right
+        if not (near in relation.local_columns and far in relation.remote_side):
+            near, far = far, near
+        if not (near in relation.local_columns and far in relation.remote_side):
+            return None
+        pairs[near] = far
+    return pairs if len(pairs) == len(list(terms)) else None
+
+
+def _is_conjunction(condition: ColumnElement[Any]) -> bool:
+    return isinstance(condition, BooleanClauseList) and condition.operator is operators.and_

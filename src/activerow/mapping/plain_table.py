@@ -6,8 +6,9 @@ from typing import Any, cast
 
 from sqlalchemy import Column, Computed, Identity
 
+from activerow.mapping.column_kinds import check_for
 from activerow.mapping.entity import Entity
-from activerow.mapping.value_checks import Check, check_for
+from activerow.mapping.type_checks import Check
 
 Maker = Callable[[], object]
 

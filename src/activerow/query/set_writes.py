@@ -22,13 +22,14 @@ from activerow.mapping import (
     entity_of,
     fields_of,
     hiding_of,
+    is_expression,
     mapper_of,
     next_version,
     refused_name,
     rules_for,
     tables_of,
 )
-from activerow.query.lookups import among, is_expression
+from activerow.query.lookups import among
 from activerow.query.plan import Plan, compiled_once
 
 KEYS_PER_STATEMENT = 500

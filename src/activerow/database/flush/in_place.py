@@ -9,15 +9,13 @@ from collections.abc import Iterable
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import ARRAY, JSON, PickleType, TypeDecorator, event
-from sqlalchemy.dialects.postgresql import HSTORE
+from sqlalchemy import event
 from sqlalchemy.ext.mutable import MutableBase
 from sqlalchemy.orm import InstanceState, Mapper
-from sqlalchemy.types import TypeEngine
+
+from activerow.mapping import kind_of
 
 State = InstanceState[Any]
-
-_KINDS: Final = (JSON, ARRAY, PickleType, HSTORE)
 
 _columns: "WeakKeyDictionary[Mapper[Any], tuple[str, ...]]" = WeakKeyDictionary()
 _copies: "WeakKeyDictionary[State, dict[str, Any]]" = WeakKeyDictionary()
@@ -45,15 +43,9 @@ def in_place_columns(mapper: Mapper[Any]) -> tuple[str, ...]:
     """The columns whose values can be changed in place; answered from memory after the first time."""
     names = _columns.get(mapper)
     if names is None:
-        names = tuple(prop.key for prop in mapper.column_attrs if _changes_in_place(prop.columns[0].type))
+        names = tuple(prop.key for prop in mapper.column_attrs if kind_of(prop.columns[0].type).in_place)
         _columns[mapper] = names
     return names
-
-
-def _changes_in_place(kind: TypeEngine[Any]) -> bool:
-    if isinstance(kind, _KINDS):
-        return True
-    return isinstance(kind, TypeDecorator) and _changes_in_place(kind.impl_instance)
 
 
 def keep_contents(mapper: Mapper[Any]) -> None:

@@ -21,12 +21,12 @@ from activerow.mapping import (
     Check,
     check_for,
     fields_of,
+    is_expression,
     mapper_of,
     primary_key_names,
     refused_name,
     tables_of,
 )
-from activerow.query.lookups import is_expression
 
 Row = Mapping[str, Any]
 Values = Sequence[Any]

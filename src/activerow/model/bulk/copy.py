@@ -8,33 +8,15 @@ from collections.abc import Sequence
 from typing import Any, Final, cast
 from weakref import WeakSet
 
-from sqlalchemy import (
-    ARRAY,
-    JSON,
-    Boolean,
-    Column,
-    Date,
-    DateTime,
-    Enum,
-    Float,
-    Integer,
-    LargeBinary,
-    Numeric,
-    String,
-    Table,
-    Time,
-    Uuid,
-    bindparam,
-)
-from sqlalchemy.dialects.postgresql import CITEXT, DOMAIN, INTERVAL
+from sqlalchemy import ARRAY, Column, Enum, Table, bindparam
 from sqlalchemy.engine import Dialect, Engine
 from sqlalchemy.engine.interfaces import ExecutionContext
 from sqlalchemy.ext.asyncio import AsyncConnection
-from sqlalchemy.types import TypeDecorator, TypeEngine
 from sqlalchemy.util import await_only
 
 from activerow.backends import backend_of
 from activerow.database.engine import listen
+from activerow.mapping import Type, implementation, kind_of
 from activerow.model.bulk.columns import Shape
 
 Record = tuple[Any, ...]
@@ -42,10 +24,6 @@ Record = tuple[Any, ...]
 LEAST_ROWS: Final = 100
 """Fewer rows are sent sooner by one INSERT: COPY takes two or three trips."""
 
-_KINDS: Final = (
-    Integer, String, Boolean, Float, Numeric, Date, DateTime, Time, INTERVAL, LargeBinary, Uuid, Enum, JSON,
-)  # fmt: skip
-_NOT_THESE: Final = (CITEXT, DOMAIN)
 _RECORDS: Final = "activerow_copy"
 
 _listening: "WeakSet[Engine]" = WeakSet()
@@ -62,15 +40,14 @@ def can_copy(shape: Shape, dialect: Dialect) -> bool:
     return shape.table.info.get("copy", True) and all(_is_proven(column.type, dialect) for column in shape.columns)
 
 
-def _is_proven(kind: TypeEngine[Any], dialect: Dialect) -> bool:
-    if kind.bind_expression(bindparam("value", type_=kind)) is not None:
+def _is_proven(type_: Type, dialect: Dialect) -> bool:
+    if type_.bind_expression(bindparam("value", type_=type_)) is not None:
         return False
-    stored: Any = kind.dialect_impl(dialect)
-    if isinstance(stored, TypeDecorator):
-        return _is_proven(stored.impl_instance, dialect)
+    stored: Any = implementation(type_, dialect)
     if ARRAY in type(stored).__mro__:
-        return not isinstance(stored.item_type, Enum | JSON) and _is_proven(stored.item_type, dialect)
-    return isinstance(stored, _KINDS) and not isinstance(stored, _NOT_THESE)
+        item = stored.item_type
+        return not isinstance(item, Enum) and kind_of(item).name != "json" and _is_proven(item, dialect)
+    return kind_of(stored).copies
 
 
 async def copy(connection: AsyncConnection, shape: Shape, records: Sequence[Record], schema: str | None) -> int:

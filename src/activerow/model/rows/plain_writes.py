@@ -10,8 +10,7 @@ from sqlalchemy import bindparam, delete, insert, update
 from sqlalchemy.engine import Dialect
 
 from activerow.database.execution import Prepared
-from activerow.mapping import Entity, PlainTable, tuple_loader
-from activerow.query.lookups import is_expression
+from activerow.mapping import Entity, PlainTable, is_expression, tuple_loader
 from activerow.query.plan import PreparedStatement
 
 _PLAIN: Final = frozenset({str, int, float, bool, bytes, type(None), Decimal, UUID, date, datetime, time, timedelta})

@@ -1,10 +1,11 @@
 """Words into SQL: `posts__title__icontains="async"`.
 
-- `paths`: relations to cross, a field at the end, what is asked of it.
-- `operands`: a lookup whose names are resolved, and the forms of its value.
+- `paths`: relations to cross, a field at the end.
+- `operands`: the left side of a comparison, and the forms of its value.
+- `resolving`: names into comparisons; `comparison`, `relations`, `documents`: of a column, a relation, a JSON document.
 - `simple`: lookups that are data: a statement is made once for their shape.
+- `words`: the lookups there are, as classes; the program's own join them by `activerow.lookups`.
 - `conditions`: groups of lookups, with EXISTS where they cross relations.
-- `comparison`, `text`, `documents`: one comparison; of texts; of JSON documents.
 - `columns`, `keys`: what is sorted by or read; what singles out a row.
 - `aggregation`: `Count`, `Sum` and the rest.
 """
@@ -21,29 +22,23 @@ from activerow.query.lookups.columns import (
     reverse,
     sort_key,
 )
-from activerow.query.lookups.comparison import compare, is_expression
+from activerow.query.lookups.comparison import Comparison, Given, ShapedComparison
 from activerow.query.lookups.conditions import condition_of
 from activerow.query.lookups.keys import Key, among, check_unique, is_wide, primary_key
-from activerow.query.lookups.operands import Lookup
-from activerow.query.lookups.paths import (
-    INSENSITIVE,
-    SENSITIVE,
-    Field,
-    field_at,
-    implementation,
-    lookup_at,
-    related_alias,
-)
+from activerow.query.lookups.operands import Operand
+from activerow.query.lookups.paths import Field, field_at, related_alias
+from activerow.query.lookups.resolving import comparison_of, lookup_at
 from activerow.query.lookups.simple import Simple, simple_lookups
 
 __all__ = [
-    "INSENSITIVE",
-    "SENSITIVE",
     "Column",
+    "Comparison",
     "Field",
+    "Given",
     "Hops",
     "Key",
-    "Lookup",
+    "Operand",
+    "ShapedComparison",
     "Simple",
     "among",
     "applied",
@@ -51,11 +46,9 @@ __all__ = [
     "by_primary_key",
     "check_unique",
     "column_at",
-    "compare",
+    "comparison_of",
     "condition_of",
     "field_at",
-    "implementation",
-    "is_expression",
     "is_wide",
     "joined",
     "lookup_at",

@@ -4,52 +4,42 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
-from sqlalchemy import (
-    BigInteger,
-    ColumnElement,
-    Float,
-    Integer,
-    Numeric,
-    Select,
-    case,
-    distinct,
-    func,
-    select,
-    type_coerce,
-)
+from sqlalchemy import ColumnElement, Select, case, distinct, func, select, type_coerce
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import RelationshipProperty, aliased
-from sqlalchemy.types import TypeDecorator, TypeEngine
+from sqlalchemy.types import NullType, TypeDecorator
 
 from activerow.aggregates import Aggregate, Avg, Count
 from activerow.errors import UsageError
-from activerow.mapping import mapper_of, primary_key_names
+from activerow.mapping import Type, implementation, kind_of, mapper_of, primary_key_names
 from activerow.q import Q
 from activerow.query.lookups.columns import Column, column_at
 from activerow.query.lookups.conditions import condition_of
-from activerow.query.lookups.paths import Field, field_at, implementation, related_alias
+from activerow.query.lookups.paths import Field, field_at, related_alias
 
 # --- types ----------------------------------------------------------------------------------------------------------
 
 
-class _Whole(TypeDecorator[int]):
-    """An `int`, where servers give sums of integers as decimals."""
+class _Converted(TypeDecorator[Any]):
+    """A number that a type of the program's own makes something of, counted as Python counts."""
 
-    impl = BigInteger
+    impl = NullType
     cache_ok = True
 
-    def process_result_value(self, value: Any, dialect: Dialect) -> int | None:  # noqa: ARG002
-        return None if value is None else int(value)
+    def __init__(self, counted: Type, made: Type) -> None:
+        super().__init__()
+        self.counted, self.made = counted, made
 
+    def result_processor(self, dialect: Dialect, coltype: object) -> Any:
+        """The number, and then what the type makes of it."""
+        steps = [type_.dialect_impl(dialect).result_processor(dialect, coltype) for type_ in (self.counted, self.made)]
 
-class _Real(TypeDecorator[float]):
-    """A `float`, where servers give averages of integers as decimals."""
+        def process(value: Any) -> Any:
+            for step in steps:
+                value = value if step is None else step(value)
+            return value
 
-    impl = Float
-    cache_ok = True
-
-    def process_result_value(self, value: Any, dialect: Dialect) -> float | None:  # noqa: ARG002
-        return None if value is None else float(value)
+        return process
 
 
 def applied(function: str, expression: Any, *, once: bool = False) -> ColumnElement[Any]:
@@ -59,13 +49,28 @@ def applied(function: str, expression: Any, *, once: bool = False) -> ColumnElem
         function: Its name in SQL.
         expression: What it is applied to.
         once: To every value once.
+
+    Raises:
+        UsageError: It means nothing of values of that type, or not the same on every backend.
     """
-    value = getattr(func, function)(distinct(expression) if once else expression)
-    taken = implementation(cast("TypeEngine[Any]", expression.type)) if hasattr(expression, "type") else None
-    if function == "avg" and isinstance(taken, Integer | Float | Numeric):
-        is_decimal = isinstance(taken, Numeric) and taken.asdecimal
-        return type_coerce(value, Numeric() if is_decimal else _Real())
-    return type_coerce(value, _Whole()) if function == "sum" and isinstance(taken, Integer) else value
+    value: ColumnElement[Any] = getattr(func, function)(distinct(expression) if once else expression)
+    type_ = cast("Type", getattr(expression, "type", NullType()))
+    kind, stored = kind_of(type_), implementation(type_)
+    if function in {"min", "max"} and not kind.has_least:
+        raise _meaningless(function, expression, kind.name)
+    if function not in {"sum", "avg"}:
+        return value
+    result = kind.sums if function == "sum" else kind.averages
+    if result is None:
+        raise _meaningless(function, expression, kind.name)
+    counted = result(stored)
+    return type_coerce(value, counted if stored is type_ else _Converted(counted, type_))
+
+
+def _meaningless(function: str, expression: object, kind: str) -> UsageError:
+    name = getattr(expression, "key", None) or "it"
+    cure = f"; count() the rows for which {name} is true" if kind == "boolean" else ""
+    return UsageError(f"{function}() of {name}, which is {kind}, does not mean the same on every database{cure}")
 
 
 # --- SQL ------------------------------------------------------------------------------------------------------------

@@ -16,9 +16,9 @@ from sqlalchemy import ColumnElement, Integer, and_, literal_column, not_, or_, 
 
 from activerow.errors import UsageError
 from activerow.q import Condition, Connector, Q
-from activerow.query.lookups.comparison import compare
-from activerow.query.lookups.operands import Lookup
-from activerow.query.lookups.paths import lookup_at, related_alias
+from activerow.query.lookups.comparison import Comparison, Given
+from activerow.query.lookups.paths import related_alias
+from activerow.query.lookups.resolving import lookup_at
 
 _ONE: Final = literal_column("1", Integer())
 
@@ -39,6 +39,19 @@ def condition_of(model: type, group: Q, entity: Any = None) -> Condition | None:
 
 
 @dataclass(frozen=True, slots=True)
+class _Asked:
+    """A comparison, with a value that it accepted."""
+
+    comparison: Comparison
+    given: Given
+
+    @property
+    def hops(self) -> tuple[str, ...]:
+        """The relations that lead to its field."""
+        return self.comparison.operand.field.hops
+
+
+@dataclass(frozen=True, slots=True)
 class _Group:
     """A `Q` whose names are resolved."""
 
@@ -47,7 +60,7 @@ class _Group:
     members: "tuple[_Node, ...]"
 
 
-_Node = Lookup | _Group | Condition
+_Node = _Asked | _Group | Condition
 
 
 def _resolved(model: type, part: Q | tuple[str, object] | Condition) -> _Node:
@@ -56,7 +69,8 @@ def _resolved(model: type, part: Q | tuple[str, object] | Condition) -> _Node:
     if not isinstance(part, tuple):
         return _clause(part)
     path, value = part
-    return Lookup(*lookup_at(model, path), value)
+    comparison = lookup_at(model, path)
+    return _Asked(comparison, comparison.given(value))
 
 
 def _clause(condition: object) -> Condition:
@@ -91,9 +105,9 @@ class _Place:
 
 
 def _sql(place: _Place, node: _Node) -> Condition:
-    if isinstance(node, Lookup):
+    if isinstance(node, _Asked):
         hop = _next_hop(place, node)
-        return compare(place.entity, node) if hop is None else _exists(place, hop, node)
+        return node.comparison.condition(place.entity, node.given) if hop is None else _exists(place, hop, node)
     if not isinstance(node, _Group):
         return node
     if node.connector == "or":
@@ -127,9 +141,9 @@ def _flattened(group: _Group) -> Iterable[_Node]:
 
 def _next_hop(place: _Place, node: _Node) -> str | None:
     """The relation that the whole of `node` crosses next; None when it crosses none, or not one alone."""
-    if isinstance(node, Lookup):
+    if isinstance(node, _Asked):
         depth = len(place.hops)
-        return node.field.hops[depth] if len(node.field.hops) > depth else None
+        return node.hops[depth] if len(node.hops) > depth else None
     if not isinstance(node, _Group) or node.negated:
         return None
     hops = {_next_hop(place, member) for member in node.members}

@@ -6,11 +6,12 @@ column that is NULL are all nothing, and comparisons with nothing are neither tr
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any, Final, cast
 
 from sqlalchemy import Boolean, String, and_, bindparam, case, false, func, literal, not_, or_
+from sqlalchemy.types import TypeEngine
 
 from activerow.backends import (
     CodePoints,
@@ -28,11 +29,12 @@ from activerow.backends import (
     JsonTextMember,
     is_index,
 )
-from activerow.mapping import check_comparable
+from activerow.lookups import LOOKUPS, Lookup
+from activerow.mapping import check_comparable, kind_of
 from activerow.q import Condition
-from activerow.query.lookups.operands import Lookup, kind_of
-from activerow.query.lookups.paths import TEXT
-from activerow.query.lookups.text import match
+from activerow.query.lookups.comparison import Comparison, Given, fitting
+from activerow.query.lookups.operands import flag_of, items_of, kind_name, pair_of
+from activerow.query.lookups.words import NOT_NULL, NULL
 
 MOST_VALUES: Final = 10_000
 
@@ -43,38 +45,158 @@ _MEMBERS: Final[Mapping[type[Any], type[JsonMember]]] = {
     JsonFloat: JsonNumberMember,
 }
 
+_Build = Callable[[Any], Condition]
+"""Makes the condition on a column, of a value that was accepted."""
 
-def compare_document(column: Any, lookup: Lookup) -> Condition:
-    """The condition on what stands at the lookup's keys in the document of `column`.
 
-    Raises:
-        UsageError: The value is none that JSON has, or does not fit the comparison.
-    """
-    word, value = lookup.word, lookup.value
-    for key in lookup.field.keys:
-        _check_key(lookup, key)
-    if word == "has_key":
-        return _has_key(column, lookup)
-    if word == "isnull" or (value is None and word in {"exact", "ne"}):
-        absent = lookup.flag() if word == "isnull" else word == "exact"
-        kind = _at(column, lookup, JsonKind)
-        return cast("Condition", kind.is_(None) if absent else kind.is_not(None))
-    if word == "contains":
-        return _contains(column, lookup)
-    if word in TEXT:
-        return match(_at(column, lookup, JsonText), lookup)
-    if word in {"in", "not_in"}:
-        return _membership(column, lookup)
-    return _comparison(column, lookup)
+class DocumentComparison(Comparison):
+    """Of what stands at keys in a document. Its SQL depends on the type of the value, and is made anew each time."""
+
+    __slots__ = ()
+
+    def given(self, value: Any) -> Given:
+        return Given(None, self._accepted(value))
+
+    def condition(self, entity: Any, given: Given) -> Condition:
+        return cast("_Build", given.value)(getattr(entity, self.operand.field.name))
+
+    def _accepted(self, value: Any) -> _Build:
+        word, takes = self.lookup.word, self.lookup.takes
+        for key in self.operand.keys:
+            self._check_key(key)
+        if word == "isnull" or (value is None and word in {"exact", "ne"}):
+            absent = flag_of(self.operand, self.lookup, value) if word == "isnull" else word == "exact"
+            return lambda column: (NULL if absent else NOT_NULL).sql(self._at(column, JsonKind), None)
+        if word == "has_key":
+            return self._has_key(value)
+        if word == "contains":
+            return self._contains(value)
+        if isinstance(takes, TypeEngine):
+            return self._matches(value)
+        if takes == "list":
+            return self._membership(items_of(self.operand, self.lookup, value))
+        if takes == "pair":
+            low, high = pair_of(self.operand, self.lookup, value)
+            least, most = self._compared(LOOKUPS["gte"], low), self._compared(LOOKUPS["lte"], high)
+            return lambda column: and_(least(column), most(column))
+        return self._compared(self.lookup, value)
+
+    def _at(self, column: Any, kind: type[Any]) -> Any:
+        """What stands at the keys, if it is of that kind."""
+        return _inside(column, self.operand.keys, kind(column, _path(self.operand.keys)))
+
+    # -- words ---------------------------------------------------------------------------------------------------
+
+    def _has_key(self, key: Any) -> _Build:
+        if isinstance(key, bool) or not (isinstance(key, str) or (isinstance(key, int) and key >= 0)):
+            raise self._refused(f"takes a key, or a place in a list counted from 0, not {kind_name(key)}")
+        if isinstance(key, str):
+            self._check_key(key)
+        keys = (*self.operand.keys, str(key))
+
+        def build(column: Any) -> Condition:
+            found = _inside(column, keys, JsonPresent(column, _path(keys)))
+            return func.coalesce(found, false(), type_=Boolean())
+
+        return build
+
+    def _contains(self, value: Any) -> _Build:
+        """A list has the member; or, as `in` means for text, a string has the part."""
+        kind, bound = self._typed(value)
+        written = literal(str(value) if isinstance(value, Decimal) else json.dumps(value), String())
+        keys = self.operand.keys
+        in_text = self._matches(value) if isinstance(value, str) else None
+
+        def build(column: Any) -> Condition:
+            member = _inside(column, keys, _MEMBERS[kind](column, _path(keys), written, bound))
+            return member if in_text is None else func.coalesce(member, in_text(column), type_=Boolean())
+
+        return build
+
+    def _matches(self, value: Any) -> _Build:
+        """A lookup whose values have a type of their own, which the value in the document has as well."""
+        lookup = self.lookup.chosen(value)
+        takes = cast("Any", lookup.takes)
+        bound = bindparam(None, fitting(self.operand, lookup, takes, value), takes, unique=True)
+        kind = JsonText if kind_of(takes).name == "text" else JsonNumber
+        return lambda column: lookup.sql(self._at(column, kind), bound)
+
+    def _compared(self, lookup: Lookup, value: Any) -> _Build:
+        kind, bound = self._typed(value)
+        if lookup.word not in {"exact", "ne"} and kind is JsonBoolean:
+            raise self._refused("puts values in order, which true and false have none of")
+        is_ordered_text = lookup.word not in {"exact", "ne"} and kind is JsonText
+
+        def build(column: Any) -> Condition:
+            place = self._at(column, kind)
+            return lookup.sql(CodePoints(place) if is_ordered_text else place, bound)
+
+        return build
+
+    def _membership(self, items: list[Any]) -> _Build:
+        if len(items) > MOST_VALUES:
+            raise self._refused(f"takes at most {MOST_VALUES} values in a document")
+        found: dict[type[Any], list[Any]] = {}
+        for kind, bound in (self._typed(item) for item in items if item is not None):
+            found.setdefault(kind, []).append(bound)
+
+        def build(column: Any) -> Condition:
+            conditions: dict[type[Any], Any] = {
+                kind: self._at(column, kind).in_(values) for kind, values in found.items()
+            }
+            if JsonFloat in conditions and JsonNumber in conditions:
+                conditions[JsonNumber] = or_(conditions.pop(JsonFloat), conditions[JsonNumber])
+            # No more than one of them is not NULL: a value has one type.
+            several = len(conditions) > 1
+            condition: Any = (
+                func.coalesce(*conditions.values(), type_=Boolean()) if several else or_(false(), *conditions.values())
+            )
+            if len(items) > sum(map(len, found.values())):
+                condition = or_(condition, self._at(column, JsonKind).is_(None))
+            return cast("Condition", condition if self.lookup.word == "in" else not_(condition))
+
+        return build
+
+    # -- values --------------------------------------------------------------------------------------------------
+
+    def _refused(self, expectation: str) -> Exception:
+        return self.operand.refused(self.lookup, expectation)
+
+    def _check_key(self, key: str) -> None:
+        """Accept a key that every server can be asked for.
+
+        Raises:
+            UsageError: It has a quote, a backslash or a control character in it.
+        """
+        if any(letter in '"\\' or ord(letter) < 32 for letter in key):
+            raise self._refused("cannot ask for a key with quotes, backslashes or control characters")
+
+    def _typed(self, value: Any) -> tuple[type[Any], Any]:
+        """What the value is compared with, and the value to bind.
+
+        Raises:
+            UsageError: JSON has no such value, or it is a document of its own.
+        """
+        if isinstance(value, bool):
+            return JsonBoolean, literal(value, Boolean())
+        if isinstance(value, str):
+            check_comparable(self.operand.field.owner, self.operand.field.name, String(), value)
+            return JsonText, literal(value, String())
+        if isinstance(value, float) and math.isfinite(value):
+            return JsonFloat, literal(value, JsonNumeral())
+        if isinstance(value, int) or (isinstance(value, Decimal) and value.is_finite()):
+            return JsonNumber, literal(value, JsonNumeral())
+        if value is None:
+            raise self.operand.null_refused(self.lookup)
+        parts = f"ask for its parts, {self.operand.path}__key=..."
+        remedy = parts if isinstance(value, dict | list) else "write it as JSON has it"
+        raise self._refused(
+            f"takes str, int, float, Decimal or bool in a document, not {kind_name(cast('object', value))}; {remedy}"
+        )
 
 
 def _path(keys: tuple[str, ...]) -> Any:
     return bindparam(None, keys, JsonPath(), unique=True)
-
-
-def _at(column: Any, lookup: Lookup, kind: type[Any]) -> Any:
-    """What stands at the lookup's keys, if it is of that kind."""
-    return _inside(column, lookup.field.keys, kind(column, _path(lookup.field.keys)))
 
 
 def _inside(column: Any, keys: tuple[str, ...], element: Any) -> Any:
@@ -83,101 +205,3 @@ def _inside(column: Any, keys: tuple[str, ...], element: Any) -> Any:
     """
     lists = [JsonIsList(column, _path(keys[:place])) for place, key in enumerate(keys) if is_index(key)]
     return case((and_(*lists), element)) if lists else element
-
-
-def _has_key(column: Any, lookup: Lookup) -> Condition:
-    key: Any = lookup.value
-    if isinstance(key, bool) or not (isinstance(key, str) or (isinstance(key, int) and key >= 0)):
-        raise lookup.refused(f"takes a key, or a place in a list counted from 0, not {kind_of(key)}")
-    if isinstance(key, str):
-        _check_key(lookup, key)
-    keys = (*lookup.field.keys, str(key))
-    return func.coalesce(_inside(column, keys, JsonPresent(column, _path(keys))), false(), type_=Boolean())
-
-
-def _check_key(lookup: Lookup, key: str) -> None:
-    """Accept a key that every server can be asked for.
-
-    Raises:
-        UsageError: It has a quote, a backslash or a control character in it.
-    """
-    if any(letter in '"\\' or ord(letter) < 32 for letter in key):
-        raise lookup.refused("cannot ask for a key with quotes, backslashes or control characters")
-
-
-def _contains(column: Any, lookup: Lookup) -> Condition:
-    """A list has the member; or, as `in` means for text, a string has the part."""
-    value: Any = lookup.value
-    kind, bound = _typed(lookup, value)
-    written = str(value) if isinstance(value, Decimal) else json.dumps(value)
-    keys = lookup.field.keys
-    member = _inside(column, keys, _MEMBERS[kind](column, _path(keys), literal(written, String()), bound))
-    if not isinstance(value, str):
-        return cast("Condition", member)
-    return func.coalesce(member, match(_at(column, lookup, JsonText), lookup), type_=Boolean())
-
-
-def _comparison(column: Any, lookup: Lookup) -> Condition:
-    word = lookup.word
-    if word == "between":
-        low, high = lookup.pair()
-        return _ordered(column, lookup, "gte", low) & _ordered(column, lookup, "lte", high)
-    if word in {"exact", "ne"}:
-        kind, bound = _typed(lookup, lookup.value)
-        place = _at(column, lookup, kind)
-        return cast("Condition", place == bound if word == "exact" else place != bound)
-    return _ordered(column, lookup, word, lookup.value)
-
-
-def _ordered(column: Any, lookup: Lookup, word: str, value: object) -> Condition:
-    kind, bound = _typed(lookup, value)
-    if kind is JsonBoolean:
-        raise lookup.refused("puts values in order, which true and false have none of")
-    place = _at(column, lookup, kind)
-    place = CodePoints(place) if kind is JsonText else place
-    return cast(
-        "Condition", {"gt": place > bound, "gte": place >= bound, "lt": place < bound, "lte": place <= bound}[word]
-    )
-
-
-def _membership(column: Any, lookup: Lookup) -> Condition:
-    items = lookup.items()
-    if len(items) > MOST_VALUES:
-        raise lookup.refused(f"takes at most {MOST_VALUES} values in a document")
-    found: dict[type[Any], Any] = {}
-    for kind, bound in (_typed(lookup, item) for item in items if item is not None):
-        found.setdefault(kind, []).append(bound)
-    conditions = {kind: _at(column, lookup, kind).in_(values) for kind, values in found.items()}
-    if JsonFloat in conditions and JsonNumber in conditions:
-        conditions[JsonNumber] = or_(conditions.pop(JsonFloat), conditions[JsonNumber])
-    # No more than one of them is not NULL: a value has one type.
-    several = len(conditions) > 1
-    condition = func.coalesce(*conditions.values(), type_=Boolean()) if several else or_(false(), *conditions.values())
-    if None in items:
-        condition = or_(condition, _at(column, lookup, JsonKind).is_(None))
-    return cast("Condition", condition if lookup.word == "in" else not_(condition))
-
-
-def _typed(lookup: Lookup, value: Any) -> tuple[type[Any], Any]:
-    """What the value is compared with, and the value to bind.
-
-    Raises:
-        UsageError: JSON has no such value, or it is a document of its own.
-    """
-    if isinstance(value, bool):
-        return JsonBoolean, literal(value, Boolean())
-    if isinstance(value, str):
-        check_comparable(lookup.field.owner, lookup.field.name, String(), value)
-        return JsonText, literal(value, String())
-    if isinstance(value, float) and math.isfinite(value):
-        return JsonFloat, literal(value, JsonNumeral())
-    if isinstance(value, int) or (isinstance(value, Decimal) and value.is_finite()):
-        return JsonNumber, literal(value, JsonNumeral())
-    if value is None:
-        raise lookup.refused(f"cannot compare with None; ask for it with {lookup.path}__isnull=True")
-    remedy = (
-        f"ask for its parts, {lookup.path}__key=..." if isinstance(value, dict | list) else "write it as JSON has it"
-    )
-    raise lookup.refused(
-        f"takes str, int, float, Decimal or bool in a document, not {kind_of(cast('object', value))}; {remedy}"
-    )

@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
-from sqlalchemy import BigInteger, ColumnElement, and_, bindparam, or_, tuple_
+from sqlalchemy import ColumnElement, tuple_
 
 from activerow.errors import UsageError
-from activerow.mapping import beyond_32_bits, check_comparable, mapper_of, primary_key_names, unique_keys
+from activerow.mapping import bound_as, check_comparable, check_for, mapper_of, primary_key_names, unique_keys
+from activerow.query.lookups.comparison import all_bound
 from activerow.query.lookups.paths import field_at
 
 Key = tuple[Any, ...]
@@ -44,9 +45,12 @@ def _parts(model: type, names: tuple[str, ...], key: object) -> Key:
 
 
 def is_wide(model: type, key: Key) -> bool:
-    """A part is an integer that PostgreSQL would refuse as a value of its column."""
-    columns = mapper_of(model).primary_key
-    return any(beyond_32_bits(column.type, value) for column, value in zip(columns, key, strict=True))
+    """A part is more than its column can hold: no row has this key, and PostgreSQL would refuse to look for it."""
+    for column, value in zip(mapper_of(model).primary_key, key, strict=True):
+        check = check_for(column.type)
+        if check is not None and check(value, None) is not None:
+            return True
+    return False
 
 
 def check_unique(model: type, names: Mapping[str, object]) -> None:
@@ -75,13 +79,7 @@ def _form(key: frozenset[str]) -> str:
 def among(model: type, keys: Sequence[Key]) -> ColumnElement[bool]:
     """The condition that a row has one of these primary keys."""
     columns: list[Any] = [getattr(model, name) for name in primary_key_names(model)]
-    if any(is_wide(model, key) for key in keys):
-        return or_(*[and_(*map(_equals, columns, key)) for key in keys])
+    types = [bound_as(column.type, None) for column in columns]
     if len(columns) == 1:
-        return cast("ColumnElement[bool]", columns[0].in_([key[0] for key in keys]))
-    return tuple_(*columns).in_(keys)
-
-
-def _equals(column: Any, value: object) -> Any:
-    wide = beyond_32_bits(column.type, value)
-    return column == (bindparam(None, value, BigInteger(), unique=True) if wide else value)
+        return cast("ColumnElement[bool]", columns[0].in_(all_bound(types, [key[0] for key in keys])))
+    return tuple_(*columns).in_(all_bound(types, keys))

@@ -1,68 +1,126 @@
-"""A lookup whose names are resolved, and the forms its value may have."""
+"""The left side of a comparison, and the forms that the value on the right may have."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final, cast
 
+from sqlalchemy import Date, Integer, extract
+
+from activerow.backends import DateOf, Utc
 from activerow.errors import UsageError
+from activerow.lookups import LOOKUPS, Lookup
+from activerow.mapping import Check, Type, comparing_check, kind_of, refusal
 from activerow.query.lookups.paths import Field
 
 _PAIR: Final = 2
+_OF_A_RELATION: Final = ("exact", "ne", "in", "not_in", "isnull")
+_OF_SEVERAL_COLUMNS: Final = ("exact", "ne")
 
 
-@dataclass(frozen=True, slots=True)
-class Lookup:
-    """A field, perhaps a part of its date, a comparison and the value to compare with."""
+@dataclass(frozen=True, eq=False)
+class Operand:
+    """A field, a part of its moment, or what keys lead to in its document."""
 
     field: Field
-    part: str | None
-    word: str
-    value: object
+    part: str | None = None
+    keys: tuple[str, ...] = ()
 
-    @property
+    @cached_property
     def path(self) -> str:
-        """How the left side of the comparison is written."""
-        parts = (self.field.path, *self.field.keys, *([self.part] if self.part is not None else []))
-        return "__".join(parts)
+        """How it is written."""
+        return "__".join((self.field.path, *self.keys, *([self.part] if self.part is not None else [])))
 
-    def refused(self, expectation: str) -> UsageError:
-        """The error for a value that does not fit the comparison."""
-        return UsageError(f"{self.path}__{self.word} {expectation}")
+    @cached_property
+    def type(self) -> Type | None:
+        """What it is in SQL; None for a relation or several columns."""
+        if self.part is None:
+            return self.field.type
+        return Date() if self.part == "date" else Integer()
 
-    def items(self) -> list[object]:
-        """The value as a list.
+    @cached_property
+    def check(self) -> Check | None:
+        """The check of what it is compared with."""
+        return None if self.type is None else comparing_check(self.type)
 
-        Raises:
-            UsageError: It is none.
-        """
-        value: Any = self.value
-        if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
-            raise self.refused(f"takes a list of values, not {kind_of(self.value)}")
-        return list(cast("Iterable[object]", value))
+    def column(self, entity: Any) -> Any:
+        """Its SQL, on the field's model or an alias of it."""
+        column = getattr(entity, self.field.name)
+        if self.part is None:
+            return column
+        is_moment = kind_of(cast("Type", self.field.type)).name == "datetime"
+        moment = Utc(column) if is_moment else column
+        return DateOf(moment) if self.part == "date" else extract(self.part, moment)
 
-    def pair(self) -> tuple[object, object]:
-        """The value as two values.
-
-        Raises:
-            UsageError: There are not two.
-        """
-        value: Any = self.value
-        pair = list(cast("Sequence[object]", value)) if isinstance(value, list | tuple) else []
-        if len(pair) != _PAIR:
-            raise self.refused("takes two values, (low, high)")
-        return pair[0], pair[1]
-
-    def flag(self) -> bool:
-        """The value as a truth value.
+    def fitting(self, value: object) -> object:
+        """The value, once it is accepted.
 
         Raises:
-            UsageError: It is none.
+            InvalidDataError: The column could not hold it.
         """
-        if not isinstance(self.value, bool):
-            raise self.refused(f"takes True or False, not {kind_of(self.value)}")
-        return self.value
+        reason = self.check(value, None) if self.check is not None else None
+        if reason is not None:
+            reason = reason if self.part is None else f"its {self.part}: {reason}"
+            raise refusal(self.field.owner, self.field.name, reason, value)
+        return value
+
+    def refused(self, lookup: Lookup, expectation: str) -> UsageError:
+        """The error for a value that does not fit the lookup."""
+        return UsageError(f"{self.path}__{lookup.word} {expectation}")
+
+    def null_refused(self, lookup: Lookup) -> UsageError:
+        """The error for None."""
+        return self.refused(lookup, f"cannot compare with None; ask for NULL with {self.path}__isnull=True")
 
 
-def kind_of(value: object) -> str:
+def offered(field: Field, part: str | None) -> tuple[Lookup, ...]:
+    """The lookups that a field, or a part of it, offers."""
+    if field.relation is not None:
+        return tuple(LOOKUPS[word] for word in _OF_A_RELATION)
+    if field.type is None:
+        return tuple(LOOKUPS[word] for word in _OF_SEVERAL_COLUMNS)
+    kind = kind_of(cast("Type", Operand(field, part).type)).name
+    return tuple(lookup for lookup in LOOKUPS.values() if not lookup.kinds or kind in lookup.kinds)
+
+
+# --- values ---------------------------------------------------------------------------------------------------------
+
+
+def items_of(operand: Operand, lookup: Lookup, value: Any) -> list[Any]:
+    """The value as a list.
+
+    Raises:
+        UsageError: It is none.
+    """
+    items: Any = value
+    if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
+        raise operand.refused(lookup, f"takes a list of values, not {kind_name(cast('object', value))}")
+    return list(items)
+
+
+def pair_of(operand: Operand, lookup: Lookup, value: Any) -> tuple[Any, Any]:
+    """The value as two values.
+
+    Raises:
+        UsageError: There are not two.
+    """
+    pair = cast("list[Any]", value) if isinstance(value, list | tuple) else []
+    if len(pair) != _PAIR:
+        raise operand.refused(lookup, "takes two values, (low, high)")
+    return pair[0], pair[1]
+
+
+def flag_of(operand: Operand, lookup: Lookup, value: object) -> bool:
+    """The value as a truth value.
+
+    Raises:
+        UsageError: It is none.
+    """
+    if not isinstance(value, bool):
+        raise operand.refused(lookup, f"takes True or False, not {kind_name(value)}")
+    return value
+
+
+def kind_name(value: object) -> str:
     """The type of a value, for a message."""
     return "None" if value is None else type(value).__name__

@@ -1,26 +1,14 @@
-"""Paths like `posts__created_at__year__gte`: relations to cross, a field at the end, and what is asked of it."""
+"""Paths like `posts__created_at__year__gte`: relations to cross, and a field at the end."""
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Final, Literal, cast
+from typing import Any, Literal, cast
 
-from sqlalchemy import JSON, Date, DateTime, Enum, String, Time
 from sqlalchemy.orm import RelationshipProperty, aliased
-from sqlalchemy.types import NullType, TypeEngine
 
-from activerow.errors import UnknownFieldError, UnknownLookupError
-from activerow.mapping import fields_of, mapper_of
-
-SENSITIVE: Final = frozenset({"contains", "startswith", "endswith", "like"})
-INSENSITIVE: Final = frozenset({"icontains", "istartswith", "iendswith", "iexact", "ilike"})
-TEXT: Final = (*sorted(SENSITIVE | INSENSITIVE), "regex")
-_COMPARISONS: Final = ("exact", "ne", "gt", "gte", "lt", "lte", "in", "not_in", "between", "isnull")
-_MOMENTS: Final = (*_COMPARISONS, "within")
-_LOOKUPS: Final = frozenset({*_MOMENTS, *TEXT})
-_RELATION: Final = ("exact", "ne", "in", "not_in", "isnull")
-_DOCUMENT: Final = (*_COMPARISONS, *TEXT, "has_key")
-_DATE_PARTS: Final = ("year", "month", "day")
-_TIME_PARTS: Final = ("hour", "minute")
+from activerow.errors import UnknownFieldError
+from activerow.lookups import LOOKUPS
+from activerow.mapping import Type, fields_of, kind_of, mapper_of
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,7 +19,7 @@ class Field:
         hops: The relations to cross.
         name: An attribute of `owner`: a column, a hybrid, or a relation itself.
         owner: The model at the end of `hops`.
-        rest: The words that are left: a part of a date, a lookup.
+        rest: The words that are left: a part of a date, keys into a document, a lookup.
         relation: The relation that `name` is, when it is no column.
         type: The SQL type; None for what is not one column, such as a composite.
     """
@@ -41,7 +29,7 @@ class Field:
     owner: type
     rest: tuple[str, ...]
     relation: RelationshipProperty[Any] | None
-    type: TypeEngine[Any] | None
+    type: Type | None
 
     @property
     def path(self) -> str:
@@ -49,11 +37,9 @@ class Field:
         return "__".join((*self.hops, self.name))
 
     @property
-    def keys(self) -> tuple[str, ...]:
-        """The keys that lead into the field's JSON document: all of `rest` but a lookup at its end."""
-        if self.type is None or not isinstance(implementation(self.type), JSON):
-            return ()
-        return self.rest[:-1] if self.rest and self.rest[-1] in _DOCUMENT else self.rest
+    def is_document(self) -> bool:
+        """It holds JSON, which further words lead into."""
+        return self.type is not None and kind_of(self.type).name == "json"
 
 
 @lru_cache(maxsize=2048)
@@ -63,77 +49,29 @@ def field_at(model: type, path: str) -> Field:
     Raises:
         UnknownFieldError: A name is not a field of the model it stands on.
     """
-    owner, hops, words = model, list[str](), path.split("__")
+    owner, hops = model, list[str]()
     while True:
-        name, words = _take_name(owner, words)
+        name, path = _take_name(owner, path)
         relation = mapper_of(owner).relationships.get(name)
-        if relation is None or not words or _is_lookup(relation, words):
-            type_ = cast("TypeEngine[Any] | None", getattr(getattr(owner, name), "type", None))
-            return Field(tuple(hops), name, owner, tuple(words), relation, type_)
+        if relation is None or not path or (path in LOOKUPS and path not in relation.mapper.attrs):
+            type_ = cast("Type | None", getattr(getattr(owner, name), "type", None))
+            return Field(tuple(hops), name, owner, tuple(path.split("__")) if path else (), relation, type_)
         hops.append(name)
         owner = relation.mapper.class_
 
 
-def _take_name(model: type, words: list[str]) -> tuple[str, list[str]]:
-    """Split off the words that name a field; names may contain `__` themselves."""
-    fields, attributes = fields_of(model), mapper_of(model).attrs
-    for length in range(1, len(words) + 1):
-        name = "__".join(words[:length])
-        if name in attributes or name in fields.hybrids:
-            return name, words[length:]
-    raise UnknownFieldError(model.__name__, words[0], choices=fields.columns + fields.relations + fields.hybrids)
+def _take_name(model: type, path: str) -> tuple[str, str]:
+    """The field that the path begins with, and what follows it.
 
-
-def _is_lookup(relation: RelationshipProperty[Any], words: list[str]) -> bool:
-    """The words after a relation compare it, rather than lead further."""
-    return len(words) == 1 and words[0] in _LOOKUPS and words[0] not in relation.mapper.attrs
-
-
-@lru_cache(maxsize=2048)
-def lookup_at(model: type, path: str) -> tuple[Field, str | None, str]:
-    """Resolve a path with the comparison at its end: the field, the part of its date if any, and the comparison.
-
-    Raises:
-        UnknownFieldError: A name is not a field of the model it stands on.
-        UnknownLookupError: The field has no such part or comparison.
+    Names may end in `_` and contain `__` themselves, so the longest one wins.
     """
-    field = field_at(model, path)
-    words = list(field.rest[len(field.keys) :])
-    parts, lookups = _offered(field)
-    part = words.pop(0) if words and words[0] in parts else None
-    if part is not None:
-        parts, lookups = (), _COMPARISONS
-    word = words.pop(0) if words else "exact"
-    if words or word not in lookups:
-        name = field.path if part is None else f"{field.path}__{part}"
-        raise UnknownLookupError(model.__name__, name, "__".join((word, *words)), choices=(*lookups, *parts))
-    return field, part, word
-
-
-def _offered(field: Field) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The date parts and the comparisons that a field offers."""
-    if field.relation is not None:
-        return (), _RELATION
-    if field.type is None:
-        return (), ("exact", "ne")
-    impl = implementation(field.type)
-    if isinstance(impl, JSON):
-        return (), _DOCUMENT
-    if isinstance(impl, DateTime):
-        return ("date", *_DATE_PARTS, *_TIME_PARTS), _MOMENTS
-    if isinstance(impl, Date):
-        return _DATE_PARTS, _COMPARISONS
-    if isinstance(impl, Time):
-        return _TIME_PARTS, _COMPARISONS
-    # An expression whose type nobody declared may be anything.
-    is_text = isinstance(impl, String | NullType) and not isinstance(impl, Enum)
-    return (), (*_COMPARISONS, *TEXT) if is_text else _COMPARISONS
-
-
-def implementation(type_: TypeEngine[Any]) -> TypeEngine[Any]:
-    """The type under the decorators."""
-    under = cast("TypeEngine[Any] | None", getattr(type_, "impl_instance", None))
-    return type_ if under is None else implementation(under)
+    fields = fields_of(model)
+    names = (*mapper_of(model).attrs.keys(), *fields.hybrids)
+    found = max((name for name in names if path == name or path.startswith(f"{name}__")), key=len, default=None)
+    if found is None:
+        word = path.partition("__")[0] or path
+        raise UnknownFieldError(model.__name__, word, choices=fields.columns + fields.relations + fields.hybrids)
+    return found, path[len(found) + 2 :]
 
 
 @lru_cache(maxsize=1024)

@@ -8,13 +8,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import JSON, ColumnElement, bindparam
-from sqlalchemy.types import TypeEngine
+from sqlalchemy import ColumnElement, bindparam
 
-from activerow.mapping import Entity, beyond_32_bits, comparable_check
-from activerow.query.lookups.comparison import compare, is_expression
-from activerow.query.lookups.operands import Lookup
-from activerow.query.lookups.paths import Field, implementation, lookup_at
+from activerow.mapping import Entity, Type, bound_as, is_expression
+from activerow.query.lookups.comparison import ColumnComparison, Given
+from activerow.query.lookups.resolving import lookup_at
 
 _WORDS: Final = frozenset({"exact", "ne", "gt", "gte", "lt", "lte"})
 
@@ -26,31 +24,28 @@ class Simple:
     Attributes:
         path: As it was written, `age__gte`.
         name: The attribute.
-        kind: The column's type, which says what a value may be.
+        kind: The type that values are bound as.
     """
 
     path: str
     name: str
-    kind: TypeEngine[Any]
-    field: Field
-    word: str
+    kind: Type
+    comparison: ColumnComparison
 
     def takes(self, value: object) -> bool:
         """Whether the value is plain and could be in the column; what is not is refused, or understood, elsewhere."""
         if value is None:
             return False
-        check = comparable_check(self.kind)
-        if check is not None and check(self.kind, value) is not None:
-            return False
-        return not beyond_32_bits(self.kind, value) and not is_expression(value)
+        check = self.comparison.operand.check
+        return (check is None or check(value, None) is None) and not is_expression(value)
 
     def condition(self, model: type, value: object) -> ColumnElement[bool]:
         """The SQL of the comparison."""
-        return compare(model, Lookup(self.field, None, self.word, value))
+        return self.comparison.condition(model, Given(self.comparison.lookup, value))
 
     def place(self, model: type, name: str) -> ColumnElement[bool]:
         """The SQL of the comparison with a parameter of that name."""
-        return self.condition(model, bindparam(name, type_=self.kind))
+        return self.comparison.sql(model, self.comparison.lookup, bindparam(name, type_=self.kind))
 
 
 def simple_lookups(entity: Entity, given: Iterable[tuple[str, object]]) -> tuple[tuple[Simple, object], ...] | None:
@@ -69,11 +64,12 @@ def simple_lookups(entity: Entity, given: Iterable[tuple[str, object]]) -> tuple
 
 
 def _remember(entity: Entity, path: str) -> Simple | None:
-    field, part, word = lookup_at(entity.model, path)
-    type_ = field.type
-    own = not field.hops and field.relation is None and part is None and field.name in entity.columns
-    if not own or type_ is None or word not in _WORDS or isinstance(implementation(type_), JSON):
+    comparison = lookup_at(entity.model, path)
+    operand = comparison.operand
+    own = not operand.field.hops and operand.part is None and operand.field.name in entity.columns
+    if not own or not isinstance(comparison, ColumnComparison) or comparison.lookup.word not in _WORDS:
         return None
-    simple = Simple(path, field.name, type_, field, word)
+    column: Any = entity.columns[operand.field.name]
+    simple = Simple(path, operand.field.name, bound_as(column.type, None), comparison)
     entity.memory[path] = simple
     return simple

@@ -10,16 +10,15 @@ from dataclasses import dataclass
 from typing import Any, cast
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import BinaryExpression, BooleanClauseList, ColumnElement, Select, bindparam, inspect, select, tuple_
+from sqlalchemy import ColumnElement, Select, bindparam, inspect, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstanceState, Mapper, RelationshipDirection, RelationshipProperty, aliased
 from sqlalchemy.orm.attributes import set_committed_value
 from sqlalchemy.orm.base import instance_state
 from sqlalchemy.orm.exc import UnmappedColumnError
-from sqlalchemy.sql import operators
 from sqlalchemy.sql.util import ClauseAdapter
 
-from activerow.mapping import criteria_of, hiding_of, is_hidden, is_partial, mark_whole
+from activerow.mapping import criteria_of, equated_columns, hiding_of, is_hidden, is_partial, mark_whole
 
 Key = tuple[Any, ...]
 Known = Mapping[Any, object]
@@ -146,7 +145,7 @@ def _routes_of(relation: RelationshipProperty[Any]) -> tuple[_Route | None, _Rou
 
 
 def _short_route(relation: RelationshipProperty[Any]) -> _Route | None:
-    pairs = _equated(relation)
+    pairs = equated_columns(relation)
     if pairs is None:
         return None
     target = relation.entity.entity
@@ -165,27 +164,6 @@ def _short_route(relation: RelationshipProperty[Any]) -> _Route | None:
         relation.direction is RelationshipDirection.MANYTOONE and tuple(pairs.values()) == relation.mapper.primary_key
     )
     return _Route(names, _ordered(statement, relation), to_key)
-
-
-def _equated(relation: RelationshipProperty[Any]) -> Mapping[Any, Any] | None:
-    """Local column to remote column, when the join condition is nothing but their equality."""
-    condition = relation.primaryjoin
-    terms = condition.clauses if _is_conjunction(condition) else [condition]
-    pairs: dict[Any, Any] = {}
-    for term in terms:
-        if not isinstance(term, BinaryExpression) or term.operator is not operators.eq:
-            return None
-        near, far = term.left, term.right
-        if not (near in relation.local_columns and far in relation.remote_side):
-            near, far = far, near
-        if not (near in relation.local_columns and far in relation.remote_side):
-            return None
-        pairs[near] = far
-    return pairs if len(pairs) == len(list(terms)) else None
-
-
-def _is_conjunction(condition: ColumnElement[Any]) -> bool:
-    return isinstance(condition, BooleanClauseList) and condition.operator is operators.and_
 
 
 def _joined_route(relation: RelationshipProperty[Any]) -> _Route:

@@ -12,16 +12,13 @@ import hmac
 import json
 import math
 import secrets
-from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
-from decimal import Decimal
 from typing import Any, Final, cast
-from uuid import UUID
 from weakref import WeakKeyDictionary
 
 from activerow.database import Database
 from activerow.errors import InvalidCursorError, UsageError
+from activerow.mapping import kind_named, kind_of_value
 
 _PURPOSE: Final = b"activerow page cursor 1"
 _SIGNATURE: Final = 16
@@ -122,51 +119,19 @@ def _decoded(cursor: object) -> bytes:
 # --- values ---------------------------------------------------------------------------------------------------------
 
 
-def _bytes_text(value: bytes) -> str:
-    return base64.b64encode(value).decode()
-
-
-def _duration_text(value: timedelta) -> str:
-    return f"{value.days} {value.seconds} {value.microseconds}"
-
-
-def _duration(text: str) -> timedelta:
-    days, seconds, microseconds = map(int, text.split())
-    return timedelta(days, seconds, microseconds)
-
-
-_Kind = tuple[Any, str, Callable[[Any], str], Callable[[str], object]]
-
-# Type, its word in a cursor, to text and back. The first that fits: a datetime is a date too.
-_KINDS: Final[tuple[_Kind, ...]] = (
-    (datetime, "datetime", datetime.isoformat, datetime.fromisoformat),
-    (date, "date", date.isoformat, date.fromisoformat),
-    (time, "time", time.isoformat, time.fromisoformat),
-    (timedelta, "timedelta", _duration_text, _duration),
-    (Decimal, "decimal", str, Decimal),
-    (UUID, "uuid", str, UUID),
-    ((bytes, bytearray, memoryview), "bytes", _bytes_text, base64.b64decode),
-    (float, "float", repr, float),
-)
-_READERS: Final = {word: read for _, word, _, read in _KINDS}
-
-
 def _written(value: object) -> object:
     """`value` as JSON: itself, or its kind and its text."""
     if value is None or isinstance(value, str | int) or (isinstance(value, float) and math.isfinite(value)):
         return value
-    return _tagged(value)
-
-
-def _tagged(value: Any) -> list[str]:
-    for kind, word, write, _ in _KINDS:
-        if isinstance(value, kind):
-            return [word, write(value)]
-    raise UsageError(f"rows cannot be walked in the order of a {type(value).__name__}: a cursor does not hold it")
+    kind = kind_of_value(value)
+    if kind is None or kind.text is None:
+        raise UsageError(f"rows cannot be walked in the order of a {type(value).__name__}: a cursor does not hold it")
+    return [kind.name, kind.text[0](value)]
 
 
 def _read(part: Any) -> object:
     if not isinstance(part, list):
         return part
-    word, text = cast("list[str]", part)
-    return _READERS[word](text)
+    name, text = cast("list[str]", part)
+    kind = kind_named(name)
+    return text if kind.text is None else kind.text[1](text)

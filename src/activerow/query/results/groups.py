@@ -3,18 +3,19 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from types import SimpleNamespace
-from typing import Any, Final, Generic, Self, TypeVar, TypeVarTuple, cast, overload
+from typing import Any, Generic, Self, TypeVar, TypeVarTuple, cast, overload
 
 from sqlalchemy import ColumnElement, ColumnExpressionArgument, Label, Select, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.types import NullType
 
 from activerow.aggregates import Aggregate
 from activerow.database import database_of
 from activerow.database.execution import Call
-from activerow.errors import UnknownFieldError, UnknownLookupError, UsageError
+from activerow.errors import UnknownFieldError, UsageError
 from activerow.mapping import primary_key_names
 from activerow.q import Condition
-from activerow.query.lookups import Column, Field, Lookup, column_at, compare, name_of, over_group
+from activerow.query.lookups import Column, Field, column_at, comparison_of, name_of, over_group
 from activerow.query.plan import Plan
 
 Keys = TypeVarTuple("Keys")
@@ -25,8 +26,6 @@ C = TypeVar("C")
 Key = str | ColumnExpressionArgument[Any]
 Computed = Aggregate[Any] | ColumnExpressionArgument[Any]
 """What is computed of a group: an aggregate, or SQL like `func.max(User.age)`."""
-
-_LOOKUPS: Final = ("exact", "ne", "gt", "gte", "lt", "lte", "in", "not_in", "between", "isnull")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -219,12 +218,11 @@ class _Named:
             if any(_begins(path, key) for key in self.labels):
                 raise UsageError(f"{path} is about a key of the groups: write filter_by({path}=...) before group_by()")
             raise UnknownFieldError(f"what is computed of {self.model.__name__}", path, choices=tuple(results))
-        word = path[len(name) + 2 :] or "exact"
-        if word not in _LOOKUPS:
-            raise UnknownLookupError(self.model.__name__, name, word, choices=_LOOKUPS)
         expression = results[name]
-        field = Field((), name, self.model, (), None, getattr(expression, "type", None))
-        return compare(SimpleNamespace(**{name: expression}), Lookup(field, None, word, value))
+        words = tuple(path[len(name) + 2 :].split("__")) if path != name else ()
+        field = Field((), name, self.model, words, None, getattr(expression, "type", NullType()))
+        comparison = comparison_of(self.model, field)
+        return comparison.condition(SimpleNamespace(**{name: expression}), comparison.given(value))
 
     def sort_key(self, key: Key) -> Any:
         """A name as the column that is given back under it."""

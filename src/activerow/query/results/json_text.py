@@ -14,19 +14,12 @@
 
 import json
 import math
-from collections.abc import Callable, Iterable, Mapping
-from datetime import date, datetime, time, timedelta
-from decimal import Decimal
+from collections.abc import Iterable, Mapping
 from enum import Enum
-from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network
 from typing import Any, Final, cast
-from uuid import UUID
 
 from activerow.errors import UsageError
-
-_MINUTE: Final = 60
-_HOUR: Final = 60 * _MINUTE
-_DAYS_OF_A_YEAR: Final = 365
+from activerow.mapping import kind_of_value
 
 
 def json_rows(rows: Iterable[Mapping[str, object]]) -> bytes:
@@ -54,53 +47,11 @@ def _finite(value: object) -> object:
     return _finite(value.value) if isinstance(value, Enum) else value
 
 
-def _moment(value: datetime | time) -> str:
-    text = value.isoformat()
-    return f"{text[:-6]}Z" if text.endswith("+00:00") else text
-
-
-def _duration(value: timedelta) -> str:
-    sign, value = ("-", -value) if value < timedelta(0) else ("", value)
-    years, days = divmod(value.days, _DAYS_OF_A_YEAR)
-    hours, seconds = divmod(value.seconds, _HOUR)
-    minutes, seconds = divmod(seconds, _MINUTE)
-    exact = f"{seconds}.{value.microseconds:06}".rstrip("0") if value.microseconds else str(seconds)
-    near = _units((hours, "H"), (minutes, "M"), (exact if exact != "0" else 0, "S"))
-    far = _units((years, "Y"), (days, "D"))
-    return f"{sign}P{far}T{near}" if near else f"{sign}P{far or 'T0S'}"
-
-
-def _units(*parts: tuple[int | str, str]) -> str:
-    return "".join(f"{count}{unit}" for count, unit in parts if count)
-
-
-def _text(value: bytes | bytearray | memoryview) -> str:
-    try:
-        return bytes(value).decode()
-    except UnicodeDecodeError:
-        raise UsageError(
-            "json(): a column holds bytes that are no UTF-8 text; give json() a schema whose model_config has"
-            ' ser_json_bytes="base64"'
-        ) from None
-
-
-_FORMS: tuple[tuple[Any, Callable[[Any], object]], ...] = (
-    ((datetime, time), _moment),
-    ((date,), date.isoformat),
-    ((Decimal, UUID), str),
-    ((Enum,), lambda value: value.value),
-    ((timedelta,), _duration),
-    ((bytes, bytearray, memoryview), _text),
-    ((set, frozenset), list),
-    ((IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network), str),
-)
-
-
 def _form(value: object) -> object:
     """What stands for a value that the json module does not know."""
-    for kinds, form in _FORMS:
-        if isinstance(value, kinds):
-            return form(cast("Any", value))
+    kind = kind_of_value(value)
+    if kind is not None and kind.json is not None:
+        return kind.json(value)
     if isinstance(value, Mapping):
         return dict(cast("Mapping[Any, object]", value))
     raise UsageError(f"json(): {type(value).__name__} has no JSON form; give json() a schema that says how it looks")

@@ -5,13 +5,9 @@ from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from sqlalchemy import (
-    ARRAY,
-    JSON,
-    BigInteger,
     ColumnElement,
     Double,
     Enum,
-    Float,
     Integer,
     Numeric,
     Over,
@@ -28,11 +24,11 @@ from sqlalchemy.schema import Column as TableColumn
 from sqlalchemy.sql import operators
 from sqlalchemy.sql.expression import cast as sql_cast
 from sqlalchemy.sql.visitors import iterate
-from sqlalchemy.types import NullType, TypeDecorator, TypeEngine
+from sqlalchemy.types import NullType
 
 from activerow.backends import backend_of
 from activerow.errors import UsageError
-from activerow.mapping import beyond_32_bits, mapper_of, primary_key_names, tables_of
+from activerow.mapping import Type, bound_as, implementation, kind_of, mapper_of, primary_key_names, tables_of
 from activerow.query.lookups import Column, Hops
 from activerow.query.results.cursors import Position
 
@@ -124,9 +120,8 @@ def _check(model: type, expression: Any) -> None:
     column: Any = cast("object", expression)
     if any(isinstance(part, Over) for part in iterate(column)):
         raise UsageError(f"{order} a window function: WHERE cannot compare it")
-    kind = cast("type[object]", type(column.type))
-    if issubclass(kind, JSON | ARRAY):
-        raise UsageError(f"{order} {kind.__name__} values: a cursor does not hold them")
+    if not kind_of(column.type).walks:
+        raise UsageError(f"{order} {type(column.type).__name__} values: a cursor does not hold them")
 
 
 # --- in the server's words ------------------------------------------------------------------------------------------
@@ -147,7 +142,7 @@ class _Key:
     key: SortKey
     selected: ColumnElement[Any]
     compared: ColumnElement[Any]
-    type: TypeEngine[Any]
+    type: Type
     nulls_first: bool
 
     def turned(self) -> "_Key":
@@ -156,8 +151,7 @@ class _Key:
         return replace(self, key=key, nulls_first=not self.nulls_first)
 
     def bound(self, value: object) -> ColumnElement[Any]:
-        type_ = BigInteger() if beyond_32_bits(self.type, value) else self.type
-        return bindparam(None, value, type_, unique=True)
+        return bindparam(None, value, bound_as(self.type, value), unique=True)
 
     def equals(self, value: object) -> Condition:
         return self.key.expression.is_(None) if value is None else self.compared == self.bound(value)
@@ -263,9 +257,7 @@ def _ordering(key: _Key, dialect: Dialect) -> Iterator[ColumnElement[Any]]:
         yield sorted_
 
 
-def _compared(
-    expression: ColumnElement[Any], dialect: Dialect
-) -> tuple[ColumnElement[Any], ColumnElement[Any], TypeEngine[Any]]:
+def _compared(expression: ColumnElement[Any], dialect: Dialect) -> tuple[ColumnElement[Any], ColumnElement[Any], Type]:
     """What is read of a key, what it is compared with, and the type of its values: exactly what the server compares.
 
     Values as Python code sees them will not do. They may be rounded (DECIMAL on SQLite, REAL and FLOAT elsewhere), and
@@ -274,13 +266,14 @@ def _compared(
     if backend_of(dialect).untyped:
         raw: ColumnElement[Any] = type_coerce(expression, NullType())
         return raw, raw, NullType()
-    type_ = _under(expression.type, dialect)
+    type_ = implementation(expression.type, dialect)
+    kind = kind_of(type_).name
     if isinstance(type_, Enum):
         return _compared_enum(expression, type_, dialect)
-    if isinstance(type_, Float):
+    if kind == "float":
         # A single-precision number is printed with fewer digits than it has.
         return sql_cast(expression, Double()), type_coerce(expression, Double()), Double()
-    if isinstance(type_, Numeric):
+    if kind == "decimal":
         type_ = Numeric()
     same: ColumnElement[Any] = type_coerce(expression, type_)
     return same, same, type_
@@ -288,7 +281,7 @@ def _compared(
 
 def _compared_enum(
     expression: ColumnElement[Any], type_: Enum, dialect: Dialect
-) -> tuple[ColumnElement[Any], ColumnElement[Any], TypeEngine[Any]]:
+) -> tuple[ColumnElement[Any], ColumnElement[Any], Type]:
     text = type_coerce(expression, String())
     compared = backend_of(dialect).enums if type_.native_enum else "text"
     if compared == "typed":
@@ -297,12 +290,6 @@ def _compared_enum(
         return text, text, String()
     number = type_coerce(expression, Integer()) + literal_column("0", Integer())
     return number, number, Integer()
-
-
-def _under(type_: TypeEngine[Any], dialect: Dialect) -> TypeEngine[Any]:
-    """The type on that server, under the user's decorators."""
-    here = type_.dialect_impl(dialect)
-    return _under(here.impl_instance, dialect) if isinstance(here, TypeDecorator) else here
 
 
 def _described(key: _Key, dialect: Dialect) -> str:

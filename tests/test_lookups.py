@@ -1,16 +1,20 @@
-"""Lookups: `filter_by(age__gte=18)`, paths across relations, and groups with `Q`."""
+"""Lookups: `filter_by(age__gte=18)`, paths across relations, groups with `Q`, and lookups of one's own."""
 
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta, timezone
+from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import NullPool, String, bindparam, create_engine, literal, select
+from sqlalchemy import ColumnElement, Integer, NullPool, String, bindparam, create_engine, func, literal, select
 
 from activerow import Database, Q
+from activerow.aggregates import Count
 from activerow.backends.text_sql import Like, Pattern
 from activerow.errors import InvalidDataError, UnknownFieldError, UnknownLookupError, UsageError
+from activerow.lookups import LOOKUPS, Lookup, register
 from activerow.query.query import Query
 from tests.models.blog import Base, Comment, Passport, Post, Seat, Status, Tag, Ticket, User, post_tags
 from tests.tools.backends.active import MakeDatabase
@@ -136,6 +140,7 @@ _TEXTS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"
 _SQLITE = create_engine("sqlite://", poolclass=NullPool)
 
 
+@settings(deadline=None)
 @given(text=_TEXTS, data=st.data())
 def test_every_part_of_a_text_is_found_on_sqlite(text: str, data: st.DataObject) -> None:
     """Patterns, which SQLite has of another kind, find each part of any text."""
@@ -404,3 +409,155 @@ def test_what_is_no_condition_is_refused(condition: Any) -> None:
     """`where(user.age > 3)` on a row is a bool, and would mean every row."""
     with pytest.raises(UsageError, match="SQL conditions"):
         User.where(condition)
+
+
+# --- one's own ------------------------------------------------------------------------------------------------------
+
+
+@register
+class Divides(Lookup):
+    """The column's value divides the given one."""
+
+    word, kinds, takes = "divides", ("integer",), Integer()
+    summary = "A divisor of this."
+
+    def check(self, value: Any) -> str | None:
+        return None if value > 0 else "a number from 1 on"
+
+    def sql(self, column: ColumnElement[Any], value: ColumnElement[Any]) -> ColumnElement[bool]:
+        return value % func.nullif(column, 0) == 0
+
+
+@register
+class HasWords(Lookup):
+    """The text has these words, in any form that English has of them (PostgreSQL)."""
+
+    word, kinds, takes = "has_words", ("text",), String()
+
+    def sql(self, column: ColumnElement[Any], value: ColumnElement[Any]) -> ColumnElement[bool]:
+        return func.to_tsvector("english", column).bool_op("@@")(func.plainto_tsquery("english", value))
+
+
+@pytest.mark.parametrize(
+    ("lookups", "expected"),
+    [
+        ({"age__divides": 72}, [1]),
+        ({"age__divides": 17}, [2]),
+        ({"boss__age__divides": 34}, [3]),
+        ({"seen_at__month__divides": 10}, [1]),
+    ],
+)
+async def test_a_registered_lookup_works_like_any_other(
+    db: Database, lookups: dict[str, object], expected: list[int]
+) -> None:
+    """It stands behind columns of its kinds, parts of moments and paths, and in groups."""
+    assert await ids(User.filter_by(lookups)) == expected
+    assert await ids(User.where(~Q(lookups), Q(lookups) | Q(id=99))) == []
+
+
+async def test_a_registered_lookup_narrows_groups(db: Database) -> None:
+    """What is computed has a kind, too."""
+    groups = User.query().group_by("id").having(posts__divides=3).order_by("id")
+
+    assert await groups.values(posts=Count("posts", where=Q(id__lt=3))) == []
+    assert await groups.having(posts__divides=2).values(posts=Count("posts")) == [{"id": 2, "posts": 1}]
+
+
+def test_a_registered_lookup_is_offered_where_it_belongs() -> None:
+    """Other kinds of columns do not have it; what it takes is checked before any SQL is made."""
+    with pytest.raises(UnknownLookupError, match="name has no lookup 'divides'"):
+        User.filter_by(name__divides=3)
+    with pytest.raises(InvalidDataError, match="int is needed and not str"):
+        User.filter_by(age__divides="3")
+    with pytest.raises(UsageError, match="age__divides takes a number from 1 on"):
+        User.filter_by(age__divides=0)
+    with pytest.raises(UsageError, match="age__isnull=True"):
+        User.filter_by(age__divides=None)
+
+
+@pytest.mark.backends("postgresql")
+async def test_full_text_search_of_ones_own(db: Database) -> None:
+    """A lookup may speak one server's SQL."""
+    await Post.create(id=9, title="The quick foxes jumped", user_id=1)
+
+    assert await Post.filter_by(title__has_words="jumping fox").pluck("id") == [9]
+    assert await ids(User.filter_by(posts__title__has_words="fox", posts__id__gt=3)) == [1]
+
+
+@pytest.mark.parametrize("word", ["", "a__b", "_x", "x_", "not a name"])
+def test_a_word_that_no_path_could_end_in_is_refused(word: str) -> None:
+    """Words are parted by two underscores."""
+    name = word
+    with pytest.raises(UsageError, match="must be a name"):
+
+        @register
+        class Odd(Lookup):
+            word = name
+
+
+def test_a_word_is_taken_once() -> None:
+    """Two meanings of one word would depend on which was imported first."""
+    with pytest.raises(UsageError, match="'gte' exists already: Gte"):
+
+        @register
+        class Other(Lookup):
+            word = "gte"
+
+    assert isinstance(LOOKUPS, Mapping)
+
+
+@pytest.mark.parametrize(
+    ("path", "meant"),
+    [("age__eq", "exact"), ("age__nin", "not_in"), ("age__range", "between"), ("age__null", "isnull")],
+)
+def test_the_words_of_others_are_known(path: str, meant: str) -> None:
+    """Who comes from another library is told the word, and not the one that looks most like it."""
+    with pytest.raises(UnknownLookupError, match=f"did you mean '{meant}'"):
+        User.filter_by({path: 1})
+
+
+# --- one answer on every backend ------------------------------------------------------------------------------------
+
+
+async def test_truth_values_and_numbers_compare_the_same_everywhere(db: Database) -> None:
+    """PostgreSQL compares no boolean with a number: 1 is True for a boolean, and True is none for an integer."""
+    assert await Post.filter_by(published=1).pluck("id") == [1]
+    assert await Post.filter_by(published__in=[1]).pluck("id") == [1]
+    assert await Post.filter_by(published__ne=1).count() == 2
+    with pytest.raises(InvalidDataError, match="int is needed and not bool"):
+        User.filter_by(age=True)
+    with pytest.raises(InvalidDataError, match="int is needed and not bool"):
+        User.filter_by(age__in=[True])
+
+
+async def test_a_value_is_compared_as_it_is(db: Database) -> None:
+    """More digits than the column has are not rounded to it first, and larger numbers are no error."""
+    await User.filter_by(id=1).update(balance=Decimal("10.00"))
+
+    assert await ids(User.filter_by(balance=Decimal("9.999"))) == []
+    assert await ids(User.filter_by(balance__lt=Decimal(10) ** 12, balance__gt=9.999)) == [1]
+    assert await ids(User.filter_by(balance__in=[Decimal("9.996"), Decimal("10.0")])) == [1]
+
+
+@pytest.mark.parametrize("value", [Decimal("NaN"), float("inf"), float("nan"), True])
+def test_what_no_server_could_compare_is_refused(value: object) -> None:
+    """MySQL and MariaDB have no NaN and no infinity."""
+    with pytest.raises(InvalidDataError, match="balance"):
+        User.filter_by(balance__lt=value)
+
+
+async def test_rows_as_values_of_relations_are_compared_by_their_keys(db: Database) -> None:
+    """Any number of rows is one IN, across a to-many relation inside one EXISTS."""
+    rows = [User(id=number, email=f"{number}@x.org") for number in range(10, 3_010)]
+    posts = [Post(id=number, title="p", user_id=1) for number in range(10, 3_010)]
+    await User.create_many(rows)
+    await Post.create_many(posts)
+    stored = await Post.filter_by(id__gte=10).all()
+
+    with statements(db) as sent:
+        assert await Post.filter_by(user__in=await User.query().all()).count() == 3_003
+        assert await ids(User.filter_by(posts__in=stored)) == [1]
+        assert await User.filter_by(posts__not_in=stored).count() == 3_002
+
+    assert [sql.count("EXISTS") for sql in sent if "count(" in sql] == [0, 1]
+    assert all("OR" not in sql.split() for sql in sent)
