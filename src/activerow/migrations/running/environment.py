@@ -15,12 +15,11 @@ from sqlalchemy import Connection, MetaData
 
 from activerow.database import Database
 from activerow.database.engine import sqlite_setup
-from activerow.migrations import progress
-from activerow.migrations.comparing import comparison
-from activerow.migrations.connecting import connection_of
 from activerow.migrations.errors import MigrationError
-from activerow.migrations.ownership import Ownership
 from activerow.migrations.project import find_project
+from activerow.migrations.running import progress
+from activerow.migrations.running.connecting import connection_of
+from activerow.migrations.schema import Ownership, comparison
 
 CONNECTION: Final = "activerow_connection"
 DATABASE: Final = "activerow_database"

@@ -1,13 +1,11 @@
 """What a schema looks like, in terms that every backend shares: to tell which revision made it."""
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy import Connection, inspect
 
-from activerow.migrations.progress import TABLE
-
-NOT_THE_MODELS: Final = frozenset({"alembic_version", TABLE.name})
+from activerow.migrations.schema.bookkeeping import NOT_THE_MODELS
 
 
 @dataclass(frozen=True, slots=True)

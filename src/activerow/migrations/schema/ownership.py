@@ -13,7 +13,7 @@ from pathlib import Path
 from alembic.script import ScriptDirectory
 from sqlalchemy import Enum, MetaData, Table
 
-from activerow.migrations.progress import TABLE
+from activerow.migrations.schema.bookkeeping import PROGRESS
 
 
 class Ownership:
@@ -28,7 +28,7 @@ class Ownership:
         if kind == "schema":
             return name is None or name in self.schemas
         if kind == "table":
-            return name != TABLE.name and (name in self._tables or name in self._made)
+            return name != PROGRESS.name and (name in self._tables or name in self._made)
         return True
 
     def includes_type(self, name: str) -> bool:

@@ -31,7 +31,7 @@ class Finding:
         return f"{self.where}: {self.problem}. {self.remedy}"
 
 
-def findings(changes: ops.UpgradeOps, dialect: str, has_rows: HasRows) -> list[Finding]:
+def findings_in(changes: ops.UpgradeOps, dialect: str, has_rows: HasRows) -> list[Finding]:
     """What is dangerous about `changes`.
 
     Args:
