@@ -6,6 +6,7 @@ from activerow.migrations.errors import (
     MigrationLockError,
     ProjectError,
     UnfinishedMigrationError,
+    UnfitValuesError,
     UnknownRevisionError,
     UnknownSchemaError,
 )
@@ -28,6 +29,7 @@ __all__ = [
     "Revision",
     "Step",
     "UnfinishedMigrationError",
+    "UnfitValuesError",
     "UnknownRevisionError",
     "UnknownSchemaError",
     "Written",

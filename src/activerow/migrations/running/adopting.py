@@ -23,7 +23,7 @@ def adopt(connection: Connection, runner: Runner) -> str | None:
     if heads_of(connection) or unfinished(connection) is not None:
         return None
     known = {table.name for metadata in runner.database.metadata for table in metadata.tables.values()}
-    wanted = {name: shape for name, shape in shape_of(connection).items() if name in known}
+    wanted = shape_of(connection, known)
     connection.rollback()  # looking began a transaction
     if not wanted:
         return None

@@ -52,7 +52,7 @@ def compare(connection: Connection, runner: Runner, message: str) -> Comparison:
         if comparison.changes:
             server = cast("Connection", context.connection)
             changes.ops[:0] = _missing_schemas(changes, server)
-            comparison.findings = tuple(findings_in(changes, server.dialect.name, rows_in(server)))
+            comparison.findings = tuple(findings_in(changes, server.dialect, rows_in(server)))
 
     comparison = Comparison(_context(runner, message, autogenerate=True, directives=look), connection.dialect)
 

@@ -3,13 +3,14 @@
 import asyncio
 import importlib
 import importlib.util
-from collections.abc import Callable, Mapping
-from contextlib import nullcontext
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, Final, cast
 
 from alembic import context
 from alembic.config import Config
+from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, MetaData
 
@@ -19,6 +20,7 @@ from activerow.migrations.errors import MigrationError
 from activerow.migrations.project import find_project
 from activerow.migrations.running import progress
 from activerow.migrations.running.connecting import connection_of
+from activerow.migrations.running.rebuilding import SqliteOperations
 from activerow.migrations.schema import Ownership, comparison
 
 CONNECTION: Final = "activerow_connection"
@@ -78,10 +80,22 @@ def migrate(connection: Connection, config: Config, database: Database) -> None:
         )
         if dialect in {"mysql", "mariadb"}:
             progress.Progress.follow(context.get_context(), connection)
-        with context.begin_transaction():
-            context.run_migrations()
+        with _operations(context.get_context()), context.begin_transaction():
+            context.get_context().run_migrations()
         if sqlite:
             _check_foreign_keys(connection)
+
+
+@contextmanager
+def _operations(migrations: MigrationContext) -> Generator[None]:
+    """Let `op` stand for our operations during the block."""
+    kind = SqliteOperations if migrations.dialect.name == "sqlite" else Operations
+    operations: Any = kind(migrations)
+    operations._install_proxy()
+    try:
+        yield
+    finally:
+        operations._remove_proxy()
 
 
 def _options(config: Config, database: Database, dialect: str) -> dict[str, Any]:
