@@ -17,7 +17,7 @@ from activerow.database import Database
 from activerow.database.failures import translating
 from activerow.migrations import folder as folders
 from activerow.migrations.errors import MigrationError
-from activerow.migrations.project import Project, import_module
+from activerow.migrations.project import Project, import_models
 from activerow.migrations.running import (
     Confirm,
     Plan,
@@ -247,8 +247,7 @@ class Migrations:
             yield
 
     def _import_models(self) -> None:
-        for model in self.models:
-            import_module(model, "models")
+        import_models(self.models, self.folder)
 
     async def _ask(self, question: Callable[[Connection], T]) -> T:
         await self.database.connect()

@@ -76,7 +76,7 @@ def migrate(connection: Connection, config: Config, database: Database) -> None:
         context.configure(
             connection=connection,
             transaction_per_migration=not sqlite,
-            **_options(config, database, dialect),
+            **_options(config, database, dialect, connection),
         )
         if dialect in {"mysql", "mariadb"}:
             progress.Progress.follow(context.get_context(), connection)
@@ -98,8 +98,8 @@ def _operations(migrations: MigrationContext) -> Generator[None]:
         operations._remove_proxy()
 
 
-def _options(config: Config, database: Database, dialect: str) -> dict[str, Any]:
-    ownership = Ownership(database.metadata, context.script)
+def _options(config: Config, database: Database, dialect: str, connection: Connection | None = None) -> dict[str, Any]:
+    ownership = Ownership(database.metadata, context.script, connection)
     if dialect == "postgresql":
         _compare_enums(ownership)
     ours = comparison(ownership)
@@ -124,7 +124,7 @@ def _compare_enums(ownership: Ownership) -> None:
     """PostgreSQL's enum types are objects of their own, which Alembic alone does not compare."""
     if importlib.util.find_spec("alembic_postgresql_enum") is not None:
         plugin: Any = importlib.import_module("alembic_postgresql_enum")
-        plugin.set_configuration(plugin.Config(include_name=ownership.includes_type))
+        plugin.set_configuration(plugin.Config(include_name=lambda name: ownership.is_our_type((None, name))))
 
 
 def _write_sql(config: Config, database: Database) -> None:

@@ -42,7 +42,8 @@ class SqliteOperations(Operations):
         named: Any = operation
         table = getattr(named, "table_name", None) or named.source_table
         with self.batch_alter_table(table, getattr(named, "schema", None)) as batch:
-            return batch.invoke(operation)
+            batch.invoke(operation)
+        return None
 
 
 _operations: Any = Operations
@@ -87,11 +88,12 @@ class TableChange:
             self._renamed[column] = column = name
         is_changed = options.get("type_") is not None or options.get("nullable") is not None
         if is_changed or options.get("server_default", False) is not False:
-            self._edits.append(lambda edits: edits.alter_column(column, options))
+            changed = column
+            self._edits.append(lambda edits: edits.alter_column(changed, options))
 
     def drop_column(self, _table: str, column: Any, **_: Any) -> None:
         """Note that a column goes."""
-        name = self._renamed.get(column.name, column.name)
+        name = self._renamed.get(str(column.name), str(column.name))
         self._edits.append(lambda edits: edits.drop_column(name))
 
     def add_constraint(self, constraint: Any, *, unless_there: bool = False, **_: Any) -> None:

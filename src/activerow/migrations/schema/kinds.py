@@ -64,7 +64,10 @@ def kind_of(column_type: object, dialect: Any) -> Kind:
     for known, kind in _OF:
         if isinstance(plain, known):
             return kind
-    return next((kind for known, kind in _OF if isinstance(affinity, type) and issubclass(affinity, known)), "other")
+    for known, kind in _OF:
+        if isinstance(affinity, type) and issubclass(affinity, known):
+            return kind
+    return "other"
 
 
 def actual(column_type: Any, dialect: Any) -> Any:

@@ -107,7 +107,7 @@ class TableEdits:
 
     def specification(self, column: Column[Any]) -> ColumnText:
         """A column as SQLAlchemy writes it."""
-        if column.table is None:
+        if getattr(column, "table", None) is None:
             Table(self.name, MetaData(), column)
         compiler = self.dialect.ddl_compiler(self.dialect, None)
         text = compiler.get_column_specification(column)
