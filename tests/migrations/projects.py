@@ -1,11 +1,14 @@
 """A small project whose models change: the tables of a release, and of the next."""
 
+from pathlib import Path
+from textwrap import dedent, indent
 from typing import Any
 
 from sqlalchemy import Column, ForeignKey, MetaData, String
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 from activerow import ActiveRecord
+from activerow.migrations import Migrations
 from activerow.mixins import AutoTableName, Timestamps
 from activerow.naming import NAMING_CONVENTION
 
@@ -48,3 +51,13 @@ def second_release() -> type[Any]:
     base.metadata.tables["users"].append_column(Column("name", String(50)))
     base.metadata.tables["posts"].c.title.type = String(200)
     return base
+
+
+async def write(migrations: Migrations, up: str, down: str = "pass", message: str = "by hand") -> Path:
+    """A revision with these lines in it; its file."""
+    path = (await migrations.revision(message, empty=True)).path
+    assert path is not None
+    head, middle, tail = path.read_text("utf-8").split("    pass\n")
+    body = [indent(dedent(lines).strip(), "    ") + "\n" for lines in (up, down)]
+    path.write_text(f"{head}{body[0]}{middle}{body[1]}{tail}", "utf-8")
+    return path

@@ -4,9 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from activerow.migrations import MigrationLockError, Migrations
-from activerow.migrations.folder import create_folder
-from activerow.migrations.locking import locked
+from activerow.migrations import MigrationLockError, Migrations, create_folder
+from activerow.migrations.running import locked
 from tests.migrations.processes import run_python
 from tests.migrations.projects import first_release
 from tests.migrations.test_migrations import TABLES, tables_of

@@ -10,8 +10,7 @@ from sqlalchemy import text
 
 from activerow import Database
 from activerow.errors import UniqueViolationError
-from activerow.migrations import Migrations, walk
-from activerow.migrations.folder import create_folder
+from activerow.migrations import Migrations, create_folder, walk
 from tests.migrations.scenarios import base_with, columns, enum_values, every_type, rules, schemas
 from tests.models import library
 from tests.tools.backends.active import MakeDatabase

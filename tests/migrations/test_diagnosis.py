@@ -6,8 +6,7 @@ import pytest
 from sqlalchemy import Column, ForeignKey, Integer, MetaData, Table, text
 
 from activerow import Database
-from activerow.migrations import Migrations, diagnose
-from activerow.migrations.folder import create_folder
+from activerow.migrations import Migrations, create_folder, diagnose
 from tests.migrations.projects import first_release, second_release
 from tests.migrations.scenarios import base_with
 from tests.tools.backends.active import MakeDatabase

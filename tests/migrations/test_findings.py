@@ -8,8 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from activerow import Database
-from activerow.migrations import Migrations, Written
-from activerow.migrations.folder import create_folder
+from activerow.migrations import Migrations, Written, create_folder
 from tests.migrations.scenarios import base_with, dangers
 from tests.tools.backends.active import MakeDatabase
 from tests.tools.backends.backend import Backend

@@ -8,8 +8,7 @@ from sqlalchemy import text
 
 from activerow import Database
 from activerow.errors import DatabaseError
-from activerow.migrations import Migrations, UnfinishedMigrationError, diagnose
-from activerow.migrations.folder import create_folder
+from activerow.migrations import Migrations, UnfinishedMigrationError, create_folder, diagnose
 from tests.migrations.processes import run_python
 from tests.migrations.projects import no_models
 from tests.migrations.test_migrations import tables_of

@@ -13,9 +13,9 @@ from activerow.migrations import (
     ProjectError,
     UnknownRevisionError,
     UnknownSchemaError,
+    create_folder,
     walk,
 )
-from activerow.migrations.folder import create_folder
 from tests.migrations.projects import first_release, no_models, second_release
 from tests.tools.backends.active import MakeDatabase
 from tests.tools.backends.backend import Backend

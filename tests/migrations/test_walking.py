@@ -6,8 +6,7 @@ import pytest
 from sqlalchemy import CheckConstraint, Column, Integer, MetaData, Table, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from activerow.migrations import MigrationError, Migrations, walk
-from activerow.migrations.folder import create_folder
+from activerow.migrations import MigrationError, Migrations, create_folder, walk
 from tests.migrations.scenarios import base_with
 from tests.tools.backends.active import MakeDatabase
 

@@ -8,9 +8,8 @@ import typer
 from rich.markup import escape
 from sqlalchemy.orm import Mapper
 
-from activerow.cli.diagram import mermaid
+from activerow.cli.drawing import mermaid, svg
 from activerow.cli.output import out, say, show_table
-from activerow.cli.picture import svg
 from activerow.cli.settings import closing, migrations_of, settings_of
 from activerow.database import Database
 from activerow.mapping import fields_of, mapper_of

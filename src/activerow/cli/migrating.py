@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from activerow.cli.output import out, say, show_changes, show_findings, show_table
+from activerow.cli.output import complain, out, say, show_changes, show_findings, show_table
 from activerow.cli.settings import closing, migrations_of
 from activerow.migrations import Finding, Migrations, Step
 
@@ -27,6 +27,7 @@ def revision(
     empty: Annotated[bool, typer.Option("--empty", help="Without looking: for a change of data.")] = False,
     drop_last: Annotated[bool, typer.Option("--drop-last", help="Delete the newest one, not applied yet.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask about dangerous changes.")] = False,
+    allow_drop: Annotated[bool, typer.Option("--allow-drop", help="Do not ask about tables that go.")] = False,
 ) -> None:
     """Write what differs between models and database into a new revision.
 
@@ -40,20 +41,46 @@ def revision(
     if not message:
         raise typer.BadParameter("say what it does: -m 'users have a name'", param_hint="--message")
 
-    def confirm(changes: Sequence[str], findings: Sequence[Finding]) -> bool:
-        show_changes(changes)
-        show_findings(findings)
-        ask = bool(findings) and not yes and sys.stdin.isatty()
-        return typer.confirm("Write this revision?") if ask else True
-
-    written = asyncio.run(closing(migrations.database, migrations.revision(message, empty=empty, confirm=confirm)))
+    consent = _Consent(yes, allow_drop)
+    written = asyncio.run(closing(migrations.database, migrations.revision(message, empty=empty, confirm=consent)))
+    seen = f"models seen: {', '.join(written.models) or _NO_MODELS}"
     if written.path is not None:
         say(f"wrote {written.path}")
-    elif written.changes:
-        say("not written")
+    elif not written.changes:
+        say(f"no differences, nothing written; {seen}")
+    elif consent.missing:
+        complain(f"not written without {consent.missing}, where nobody can be asked; {seen}")
+        raise typer.Exit(1)
     else:
-        seen = ", ".join(written.models) or "none: name their modules in [tool.activerow] models"
-        say(f"no differences, nothing written; models seen: {seen}")
+        say("not written")
+
+
+_NO_MODELS = "none: give the Database its base=, and name their modules in [tool.activerow] models"
+_DESTROYING = frozenset({"drop_column", "narrower"})
+
+
+class _Consent:
+    """Asks on a terminal about changes that destroy something; elsewhere an option must have said so."""
+
+    def __init__(self, yes: bool, allow_drop: bool) -> None:
+        self.missing = ""
+        self._yes, self._allow_drop = yes, allow_drop
+
+    def __call__(self, changes: Sequence[str], findings: Sequence[Finding]) -> bool:
+        show_changes(changes)
+        show_findings(findings)
+        codes = {finding.code for finding in findings}
+        if "drop_table" in codes and not self._allow_drop:
+            return self._ask("Tables are dropped, with all their rows. Write this revision?", "--allow-drop")
+        if self._yes or not findings:
+            return True
+        return self._ask("Write this revision?", "--yes" if codes & _DESTROYING else "")
+
+    def _ask(self, question: str, option: str) -> bool:
+        if sys.stdin.isatty():
+            return typer.confirm(question)
+        self.missing = option
+        return not option
 
 
 def upgrade(

@@ -8,8 +8,7 @@ from typing import Any, TypeVar
 import typer
 
 from activerow.database import Database
-from activerow.migrations import Migrations, Project, ProjectError, find_project
-from activerow.migrations.project import DEFAULT
+from activerow.migrations import DEFAULT, Migrations, Project, ProjectError, find_project
 
 T = TypeVar("T")
 

@@ -11,8 +11,7 @@ import typer
 
 from activerow.cli.output import say
 from activerow.cli.settings import settings_of
-from activerow.migrations import ProjectError, create_database, find_projects
-from activerow.migrations.folder import create_folder
+from activerow.migrations import ProjectError, create_database, create_folder, find_projects
 
 _TEMPLATES: Final = "activerow.cli"
 _SETTINGS: Final = """

@@ -1,23 +1,24 @@
 """Migrations: Alembic underneath, with the database, the models and the safety that a team needs around it."""
 
-from activerow.migrations.creating import create_database
 from activerow.migrations.diagnosis import Check, diagnose
-from activerow.migrations.environment import run
 from activerow.migrations.errors import (
     MigrationError,
     MigrationLockError,
     ProjectError,
     UnfinishedMigrationError,
+    UnfitValuesError,
     UnknownRevisionError,
     UnknownSchemaError,
 )
-from activerow.migrations.findings import Finding
+from activerow.migrations.folder import create_folder
 from activerow.migrations.migrations import Migrations
-from activerow.migrations.project import Project, find_project, find_projects
-from activerow.migrations.revisions import Revision, Step, Written
+from activerow.migrations.project import DEFAULT, Project, find_project, find_projects
+from activerow.migrations.running import Revision, Step, Written, create_database, run
+from activerow.migrations.schema import Finding
 from activerow.migrations.walking import walk
 
 __all__ = [
+    "DEFAULT",
     "Check",
     "Finding",
     "MigrationError",
@@ -28,10 +29,12 @@ __all__ = [
     "Revision",
     "Step",
     "UnfinishedMigrationError",
+    "UnfitValuesError",
     "UnknownRevisionError",
     "UnknownSchemaError",
     "Written",
     "create_database",
+    "create_folder",
     "diagnose",
     "find_project",
     "find_projects",

@@ -6,6 +6,7 @@ UsageError
 └── MigrationError              a revision cannot be written or applied
     ├── UnknownRevisionError    there is no such revision
     ├── UnknownSchemaError      the database has tables, no version, and is none of the revisions
+    ├── UnfitValuesError        rows have values that a change would destroy
     ├── UnfinishedMigrationError    a revision stopped half way on a server without transactional DDL
     └── MigrationLockError      somebody else is migrating, for too long
 ```
@@ -69,6 +70,31 @@ class UnknownSchemaError(MigrationError):
             "the database has tables that no migration made, and they are those of no revision; differences from the"
             f" models:{lines}\n"
             "Bring it to the state of a revision and `stamp` that one, or start with an empty database"
+        )
+
+
+class UnfitValuesError(MigrationError):
+    """Rows have values that a change cannot keep; nothing was changed.
+
+    Attributes:
+        table: The table.
+        column: The column.
+        count: How many rows.
+        problem: What is wrong with their values.
+        query: SQL that finds them.
+    """
+
+    code = "unfit_values"
+
+    def __init__(self, table: str, column: str, count: int, problem: str, query: str) -> None:
+        super().__init__(table, column, count, problem, query)
+        self.table, self.column, self.count, self.problem, self.query = table, column, count, problem, query
+
+    def __str__(self) -> str:
+        rows = "1 row has" if self.count == 1 else f"{self.count} rows have"
+        return (
+            f"{rows} {self.problem} in {self.table}.{self.column}; nothing was changed. Repair them first, in a"
+            f" revision before this one or by op.execute. They are found by: {self.query}"
         )
 
 

@@ -16,15 +16,29 @@ from sqlalchemy import Connection
 from activerow.database import Database
 from activerow.database.failures import translating
 from activerow.migrations import folder as folders
-from activerow.migrations.adopting import adopt
-from activerow.migrations.autogenerating import Confirm, compare, write_empty
-from activerow.migrations.connecting import connection_of
 from activerow.migrations.errors import MigrationError
-from activerow.migrations.locking import locked
-from activerow.migrations.progress import Unfinished, unfinished
-from activerow.migrations.project import Project, import_module
-from activerow.migrations.revisions import Revision, Step, Written, revision_of, step_of
-from activerow.migrations.running import Plan, Runner, down_to, heads_of, stamping, up_to
+from activerow.migrations.project import Project, import_models
+from activerow.migrations.running import (
+    Confirm,
+    Plan,
+    Revision,
+    Runner,
+    Step,
+    Unfinished,
+    Written,
+    adopt,
+    compare,
+    connection_of,
+    down_to,
+    heads_of,
+    locked,
+    revision_of,
+    stamping,
+    step_of,
+    unfinished,
+    up_to,
+    write_empty,
+)
 
 T = TypeVar("T")
 
@@ -233,8 +247,7 @@ class Migrations:
             yield
 
     def _import_models(self) -> None:
-        for model in self.models:
-            import_module(model, "models")
+        import_models(self.models, self.folder)
 
     async def _ask(self, question: Callable[[Connection], T]) -> T:
         await self.database.connect()

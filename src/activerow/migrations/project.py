@@ -3,7 +3,7 @@
 ```toml
 [tool.activerow]
 database = "shop.models:db"        # module and name of the Database, or of a function that gives it
-models = ["shop.models"]           # modules that are imported before anything is compared
+models = ["shop.models"]           # modules and packages that are imported before anything is compared
 migrations = "migrations"          # the folder, from the file's own; this is the default
 path = ["src"]                     # folders to import from, besides the file's own
 ```
@@ -12,6 +12,7 @@ Several databases have a table each, `[tool.activerow.databases.orders]`, and a 
 """
 
 import importlib
+import pkgutil
 import sys
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -67,8 +68,7 @@ class Project:
             raise ProjectError(
                 f"[tool.activerow] database: {self.database!r} is neither a Database nor a function that gives one"
             )
-        for model in self.models:
-            import_module(model, "models")
+        import_models(self.models, self.folder)
         self._locate(database)
         return database
 
@@ -96,6 +96,31 @@ def import_module(name: str, setting: str) -> Any:
     except Exception as error:
         reason = f"importing {name!r} failed: {type(error).__name__}: {error}"
         raise ProjectError(f"[tool.activerow] {setting}: {reason}") from error
+
+
+def import_models(names: Iterable[str], folder: Path) -> None:
+    """Import modules with models, and all that is in the packages among them, so that no model is missed.
+
+    Args:
+        names: The modules.
+        folder: Of the migrations, which are no models.
+
+    Raises:
+        ProjectError: One does not exist, or fails when it is imported.
+    """
+    for name in names:
+        package = import_module(name, "models")
+        for found in pkgutil.iter_modules(getattr(package, "__path__", ()), f"{name}."):
+            if not _is_no_model(found, folder):
+                import_models([found.name], folder)
+
+
+def _is_no_model(module: pkgutil.ModuleInfo, folder: Path) -> bool:
+    """It is run, or tests, rather than says what tables there are."""
+    name = module.name.rpartition(".")[2]
+    where = Path(getattr(module.module_finder, "path", ".")).resolve() / name
+    is_test = name in {"tests", "conftest"} or name.startswith("test_")
+    return name == "__main__" or is_test or where.is_relative_to(folder.resolve())
 
 
 def find_projects(start: Path) -> dict[str, Project]:

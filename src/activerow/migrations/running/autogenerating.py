@@ -12,10 +12,8 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import Script
 from sqlalchemy import Connection, Dialect, inspect
 
-from activerow.migrations.describing import described
-from activerow.migrations.findings import Finding, findings, rows_in
-from activerow.migrations.rendering import single_percents
-from activerow.migrations.running import Runner
+from activerow.migrations.running.runner import Runner
+from activerow.migrations.schema import Finding, described, findings_in, rows_in, single_percents
 
 Confirm = Callable[[Sequence[str], Sequence[Finding]], bool]
 """Asked with the changes and what is dangerous about them; False writes nothing."""
@@ -54,7 +52,7 @@ def compare(connection: Connection, runner: Runner, message: str) -> Comparison:
         if comparison.changes:
             server = cast("Connection", context.connection)
             changes.ops[:0] = _missing_schemas(changes, server)
-            comparison.findings = tuple(findings(changes, server.dialect.name, rows_in(server)))
+            comparison.findings = tuple(findings_in(changes, server.dialect, rows_in(server)))
 
     comparison = Comparison(_context(runner, message, autogenerate=True, directives=look), connection.dialect)
 

@@ -8,20 +8,13 @@ digest of its text. After a failure the next upgrade passes over what is done. W
 import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from alembic.runtime.migration import MigrationContext, RevisionStep
-from sqlalchemy import Column, Connection, Integer, MetaData, String, Table, UpdateBase, inspect, select
+from sqlalchemy import Connection, UpdateBase, inspect, select
 
 from activerow.migrations.errors import UnfinishedMigrationError
-
-TABLE: Final = Table(
-    "activerow_migration_progress",
-    MetaData(),
-    Column("revision", String(32), primary_key=True),
-    Column("done", Integer, nullable=False),
-    Column("digest", String(64), nullable=False),
-)
+from activerow.migrations.schema import PROGRESS
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +39,9 @@ class Unfinished:
 
 def unfinished(connection: Connection) -> Unfinished | None:
     """The revision that stopped half way, if there is one."""
-    if not inspect(connection).has_table(TABLE.name):
+    if not inspect(connection).has_table(PROGRESS.name):
         return None
-    row = connection.execute(select(TABLE)).first()
+    row = connection.execute(select(PROGRESS)).first()
     return Unfinished(*row) if row is not None else None
 
 
@@ -93,7 +86,7 @@ class Progress:
         if self._before is None or not planned:
             return
         if not isinstance(planned[0], RevisionStep):
-            self._connection.execute(TABLE.delete())
+            self._connection.execute(PROGRESS.delete())
             self._commit()
         elif _name_of(planned[0]) != self._before.revision:
             raise self._before.error()
@@ -104,7 +97,7 @@ class Progress:
         if _is_of_versions(construct):
             # The revision is done. Alembic commits this: the count ends with the new version, or not at all.
             if self._done:
-                self._connection.execute(TABLE.delete())
+                self._connection.execute(PROGRESS.delete())
             return execute(construct, *args, **options)
         text = str(construct if isinstance(construct, str) else construct.compile(dialect=self._connection.dialect))
         digest = hashlib.sha256(f"{self._digest}\n{text}".encode()).hexdigest()
@@ -119,11 +112,11 @@ class Progress:
         return result
 
     def _note(self) -> None:
-        if not self._connection.dialect.has_table(self._connection, TABLE.name):
-            TABLE.create(self._connection)
-        self._connection.execute(TABLE.delete())
+        if not self._connection.dialect.has_table(self._connection, PROGRESS.name):
+            PROGRESS.create(self._connection)
+        self._connection.execute(PROGRESS.delete())
         values = {"revision": self._revision, "done": self._done, "digest": self._digest}
-        self._connection.execute(TABLE.insert().values(values))
+        self._connection.execute(PROGRESS.insert().values(values))
         self._commit()
 
     def _commit(self) -> None:

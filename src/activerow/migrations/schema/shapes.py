@@ -1,13 +1,14 @@
 """What a schema looks like, in terms that every backend shares: to tell which revision made it."""
 
+import warnings
+from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy import Connection, inspect
+from sqlalchemy.exc import SAWarning
 
-from activerow.migrations.progress import TABLE
-
-NOT_THE_MODELS: Final = frozenset({"alembic_version", TABLE.name})
+from activerow.migrations.schema.bookkeeping import NOT_THE_MODELS
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +24,13 @@ class TableShape:
 Shape = dict[str, TableShape]
 
 
-def shape_of(connection: Connection) -> Shape:
-    """The tables of the connection's default schema, without those of the migrations themselves."""
+def shape_of(connection: Connection, known: Collection[str] | None = None) -> Shape:
+    """The tables of the connection's default schema (the known ones), without those of the migrations themselves."""
     inspector = inspect(connection)
-    return {name: _table(inspector, name) for name in inspector.get_table_names() if name not in NOT_THE_MODELS}
+    wanted = set(inspector.get_table_names()) - NOT_THE_MODELS
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SAWarning)  # indexes of expressions are no part of a shape
+        return {name: _table(inspector, name) for name in wanted if known is None or name in known}
 
 
 def _table(inspector: Any, name: str) -> TableShape:

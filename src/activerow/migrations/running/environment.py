@@ -3,24 +3,25 @@
 import asyncio
 import importlib
 import importlib.util
-from collections.abc import Callable, Mapping
-from contextlib import nullcontext
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, Final, cast
 
 from alembic import context
 from alembic.config import Config
+from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, MetaData
 
 from activerow.database import Database
 from activerow.database.engine import sqlite_setup
-from activerow.migrations import progress
-from activerow.migrations.comparing import comparison
-from activerow.migrations.connecting import connection_of
 from activerow.migrations.errors import MigrationError
-from activerow.migrations.ownership import Ownership
 from activerow.migrations.project import find_project
+from activerow.migrations.running import progress
+from activerow.migrations.running.connecting import connection_of
+from activerow.migrations.running.rebuilding import SqliteOperations
+from activerow.migrations.schema import Ownership, comparison
 
 CONNECTION: Final = "activerow_connection"
 DATABASE: Final = "activerow_database"
@@ -75,18 +76,30 @@ def migrate(connection: Connection, config: Config, database: Database) -> None:
         context.configure(
             connection=connection,
             transaction_per_migration=not sqlite,
-            **_options(config, database, dialect),
+            **_options(config, database, dialect, connection),
         )
         if dialect in {"mysql", "mariadb"}:
             progress.Progress.follow(context.get_context(), connection)
-        with context.begin_transaction():
-            context.run_migrations()
+        with _operations(context.get_context()), context.begin_transaction():
+            context.get_context().run_migrations()
         if sqlite:
             _check_foreign_keys(connection)
 
 
-def _options(config: Config, database: Database, dialect: str) -> dict[str, Any]:
-    ownership = Ownership(database.metadata, context.script)
+@contextmanager
+def _operations(migrations: MigrationContext) -> Generator[None]:
+    """Let `op` stand for our operations during the block."""
+    kind = SqliteOperations if migrations.dialect.name == "sqlite" else Operations
+    operations: Any = kind(migrations)
+    operations._install_proxy()
+    try:
+        yield
+    finally:
+        operations._remove_proxy()
+
+
+def _options(config: Config, database: Database, dialect: str, connection: Connection | None = None) -> dict[str, Any]:
+    ownership = Ownership(database.metadata, context.script, connection)
     if dialect == "postgresql":
         _compare_enums(ownership)
     ours = comparison(ownership)
@@ -111,7 +124,7 @@ def _compare_enums(ownership: Ownership) -> None:
     """PostgreSQL's enum types are objects of their own, which Alembic alone does not compare."""
     if importlib.util.find_spec("alembic_postgresql_enum") is not None:
         plugin: Any = importlib.import_module("alembic_postgresql_enum")
-        plugin.set_configuration(plugin.Config(include_name=ownership.includes_type))
+        plugin.set_configuration(plugin.Config(include_name=lambda name: ownership.is_our_type((None, name))))
 
 
 def _write_sql(config: Config, database: Database) -> None:

@@ -7,8 +7,8 @@ from xml.sax.saxutils import escape
 
 from sqlalchemy import Column, Table
 
-from activerow.cli.layout import arrange, is_box
-from activerow.cli.references import Reference, references
+from activerow.cli.drawing.layout import arrange, is_box
+from activerow.cli.drawing.references import Reference, references
 
 # Pixels. Letters of the font are 0.6 of its size wide, whichever monospaced font there is.
 _SIZE: Final = 12

@@ -6,8 +6,8 @@ from alembic.runtime.plugins import Plugin
 from alembic.util import DispatchPriority
 
 from activerow import partial_index
-from activerow.migrations import checks, defaults, rendering
-from activerow.migrations.ownership import Ownership
+from activerow.migrations.schema import checks, defaults, rendering
+from activerow.migrations.schema.ownership import Ownership
 
 _OURS: Final = Plugin("activerow")
 _OURS.add_autogenerate_comparator(checks.compare, "table", "checkconstraints")

@@ -17,7 +17,7 @@ from alembic.util import PriorityDispatchResult
 from sqlalchemy import CheckConstraint, Enum, String, Table, inspect
 from sqlalchemy.exc import CompileError
 
-from activerow.migrations.rendering import single_percents
+from activerow.migrations.schema.rendering import single_percents
 
 _LITERAL: Final = re.compile(r"'((?:[^'\\]|''|\\.)*)'")
 _CAST: Final = re.compile(r"::[\w\" ]+(?:\(\d+(?:,\s*\d+)?\))?")

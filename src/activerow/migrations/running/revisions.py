@@ -6,7 +6,7 @@ from typing import Any
 
 from alembic.script import Script
 
-from activerow.migrations.findings import Finding
+from activerow.migrations.schema import Finding
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Column, Table
 
-from activerow.cli.references import Reference, references
+from activerow.cli.drawing.references import Reference, references
 
 
 def mermaid(tables: Iterable[Table]) -> str:

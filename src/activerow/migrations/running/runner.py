@@ -17,8 +17,8 @@ from sqlalchemy import Connection
 
 from activerow.database import Database
 from activerow.migrations import folder as folders
-from activerow.migrations.environment import CONNECTION, DATABASE, OPTIONS
 from activerow.migrations.errors import MigrationError, ProjectError, UnknownRevisionError
+from activerow.migrations.running.environment import CONNECTION, DATABASE, OPTIONS
 
 Plan = Callable[[ScriptDirectory, Any], Iterable[Any]]
 """The steps to take from the current heads."""

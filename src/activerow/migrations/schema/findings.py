@@ -6,7 +6,9 @@ from typing import Any, Final
 
 from alembic.operations import ops
 from sqlalchemy import Column, Connection, Table, inspect, literal, select, table
-from sqlalchemy.types import BigInteger, Enum, Integer, Numeric, SmallInteger, String
+from sqlalchemy.types import String
+
+from activerow.migrations.schema.conversions import loss, rewriting
 
 HasRows = Callable[[str, str | None], bool]
 
@@ -16,7 +18,7 @@ class Finding:
     """A change that may lose data, fail, or stop others.
 
     Attributes:
-        code: A word that never changes: `drop_table`, `drop_column`, `rename`, `not_null`, `narrower`, `lock`.
+        code: A word that never changes: `drop_table`, `drop_column`, `rename`, `not_null`, `narrower`, `cast`, `lock`.
         where: The table, or table and column.
         problem: What may happen.
         remedy: The safer form.
@@ -31,18 +33,18 @@ class Finding:
         return f"{self.where}: {self.problem}. {self.remedy}"
 
 
-def findings(changes: ops.UpgradeOps, dialect: str, has_rows: HasRows) -> list[Finding]:
+def findings_in(changes: ops.UpgradeOps, dialect: Any, has_rows: HasRows) -> list[Finding]:
     """What is dangerous about `changes`.
 
     Args:
         changes: What autogenerate found.
-        dialect: The server's kind.
+        dialect: SQLAlchemy's, of the server.
         has_rows: Whether a table (name, schema) of the database at hand has rows.
     """
     flat = list(_flat(changes))
-    found = [*_renames(flat), *_dropped(flat), *_columns(flat, has_rows), *_values(flat)]
-    if dialect == "postgresql":
-        found += _locks(flat, has_rows)
+    found = [*_renames(flat), *_dropped(flat), *_columns(flat, dialect, has_rows), *_values(flat)]
+    if dialect.name == "postgresql":
+        found += _locks(flat, dialect, has_rows)
     return found
 
 
@@ -125,7 +127,7 @@ def _values(flat: Iterable[Any]) -> Iterator[Finding]:
             )
 
 
-def _columns(flat: Iterable[Any], has_rows: HasRows) -> Iterator[Finding]:
+def _columns(flat: Iterable[Any], dialect: Any, has_rows: HasRows) -> Iterator[Finding]:
     for op in flat:
         if isinstance(op, ops.AddColumnOp):
             column = op.column
@@ -138,10 +140,10 @@ def _columns(flat: Iterable[Any], has_rows: HasRows) -> Iterator[Finding]:
                     "Give it a server_default; or add it nullable, fill it, and make it NOT NULL in a later revision",
                 )
         elif isinstance(op, ops.AlterColumnOp):
-            yield from _altered(op, has_rows)
+            yield from _altered(op, dialect, has_rows)
 
 
-def _altered(op: ops.AlterColumnOp, has_rows: HasRows) -> Iterator[Finding]:
+def _altered(op: ops.AlterColumnOp, dialect: Any, has_rows: HasRows) -> Iterator[Finding]:
     where = f"{op.table_name}.{op.column_name}"
     if op.modify_nullable is False and has_rows(op.table_name, op.schema):
         yield Finding(
@@ -150,31 +152,12 @@ def _altered(op: ops.AlterColumnOp, has_rows: HasRows) -> Iterator[Finding]:
             "it becomes NOT NULL; rows without a value make this fail",
             'Fill them first: op.execute("UPDATE ... SET ... WHERE ... IS NULL") before it',
         )
-    if (loss := narrowed(op.existing_type, op.modify_type)) is not None:
-        yield Finding("narrower", where, f"{loss}; values that do not fit are refused or cut", "Look for them first")
-
-
-def narrowed(before: object, after: object) -> str | None:
-    """What the type `after` holds less of than `before`."""
-    if isinstance(before, Enum) and isinstance(after, Enum) and (lost := set(before.enums) - set(after.enums)):
-        return f"it loses {', '.join(map(repr, sorted(lost)))}"
-    if isinstance(before, String) and isinstance(after, String) and after.length is not None:
-        is_shorter = before.length is None or after.length < before.length
-        return f"it becomes shorter ({before.length or 'unlimited'} to {after.length})" if is_shorter else None
-    if isinstance(before, Integer) and isinstance(after, Integer) and _bytes(after) < _bytes(before):
-        return f"it becomes smaller ({_bytes(before)} to {_bytes(after)} bytes)"
-    if isinstance(before, Numeric) and isinstance(after, Numeric) and _digits(after) < _digits(before):
-        return f"it has fewer digits ({before!r} to {after!r})"
-    return None
-
-
-def _bytes(kind: Integer) -> int:
-    return 8 if isinstance(kind, BigInteger) else 2 if isinstance(kind, SmallInteger) else 4
-
-
-def _digits(kind: Any) -> tuple[int, int]:
-    scale = kind.scale or 0
-    return (kind.precision or 1000) - scale, scale
+    if op.modify_type is None:
+        return
+    if (less := loss(op.existing_type, op.modify_type, dialect)) is not None:
+        yield Finding("narrower", where, f"{less}; values that do not fit are refused or cut", "Look for them first")
+    elif (words := rewriting(op.existing_type, op.modify_type, dialect)) is not None:
+        yield Finding("cast", where, words, "Look at some rows afterwards")
 
 
 _LOCKING: Final = {
@@ -193,7 +176,7 @@ _LOCKING: Final = {
 }
 
 
-def _locks(flat: Iterable[Any], has_rows: HasRows) -> Iterator[Finding]:
+def _locks(flat: Iterable[Any], dialect: Any, has_rows: HasRows) -> Iterator[Finding]:
     for op in flat:
         if isinstance(op, ops.CreateIndexOp):
             if not op.kw.get("postgresql_concurrently") and has_rows(str(op.table_name), op.schema):
@@ -204,7 +187,7 @@ def _locks(flat: Iterable[Any], has_rows: HasRows) -> Iterator[Finding]:
                     "Write `with op.get_context().autocommit_block():` around it, and postgresql_concurrently=True",
                 )
             continue
-        if isinstance(op, ops.AlterColumnOp) and _rewrites(op) and has_rows(op.table_name, op.schema):
+        if isinstance(op, ops.AlterColumnOp) and _rewrites(op, dialect) and has_rows(op.table_name, op.schema):
             yield Finding(
                 "lock",
                 f"{op.table_name}.{op.column_name}",
@@ -218,10 +201,10 @@ def _locks(flat: Iterable[Any], has_rows: HasRows) -> Iterator[Finding]:
                     yield Finding("lock", where, problem, remedy)
 
 
-def _rewrites(op: ops.AlterColumnOp) -> bool:
+def _rewrites(op: ops.AlterColumnOp, dialect: Any) -> bool:
     before, after = op.existing_type, op.modify_type
     both_texts = isinstance(before, String) and isinstance(after, String)
-    return after is not None and not (both_texts and narrowed(before, after) is None)
+    return after is not None and not (both_texts and loss(before, after, dialect) is None)
 
 
 def rows_in(connection: Connection) -> HasRows:

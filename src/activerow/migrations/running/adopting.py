@@ -8,11 +8,10 @@ from alembic.util import CommandError
 from sqlalchemy import Connection, StaticPool, create_engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from activerow.migrations.describing import described
 from activerow.migrations.errors import UnknownSchemaError
-from activerow.migrations.progress import unfinished
-from activerow.migrations.running import Runner, heads_of, stamping, up_to
-from activerow.migrations.shapes import Shape, shape_of
+from activerow.migrations.running.progress import unfinished
+from activerow.migrations.running.runner import Runner, heads_of, stamping, up_to
+from activerow.migrations.schema import Shape, described, shape_of
 
 
 def adopt(connection: Connection, runner: Runner) -> str | None:
@@ -24,7 +23,7 @@ def adopt(connection: Connection, runner: Runner) -> str | None:
     if heads_of(connection) or unfinished(connection) is not None:
         return None
     known = {table.name for metadata in runner.database.metadata for table in metadata.tables.values()}
-    wanted = {name: shape for name, shape in shape_of(connection).items() if name in known}
+    wanted = shape_of(connection, known)
     connection.rollback()  # looking began a transaction
     if not wanted:
         return None

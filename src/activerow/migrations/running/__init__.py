@@ -1,0 +1,44 @@
+"""Alembic, run from here: writing revisions and applying them.
+
+- `runner`: Alembic for one database and folder; `environment` is what `env.py` calls, `revisions` what comes back.
+- `autogenerating`: what differs, written into a revision.
+- `adopting`: databases that `create_all` made.
+- `progress`: going on after a revision that stopped half way; `locking`: one migration at a time.
+- `connecting`: a connection to migrate with; `creating`: the database itself; `samples`: rows that are made up.
+"""
+
+from activerow.migrations.running.adopting import adopt
+from activerow.migrations.running.autogenerating import Confirm, compare, write_empty
+from activerow.migrations.running.connecting import connection_of
+from activerow.migrations.running.creating import create_database
+from activerow.migrations.running.environment import run
+from activerow.migrations.running.locking import locked
+from activerow.migrations.running.progress import Unfinished, unfinished
+from activerow.migrations.running.revisions import Revision, Step, Written, revision_of, step_of
+from activerow.migrations.running.runner import Plan, Runner, down_to, heads_of, stamping, up_to
+from activerow.migrations.running.samples import fill_empty_tables
+
+__all__ = [
+    "Confirm",
+    "Plan",
+    "Revision",
+    "Runner",
+    "Step",
+    "Unfinished",
+    "Written",
+    "adopt",
+    "compare",
+    "connection_of",
+    "create_database",
+    "down_to",
+    "fill_empty_tables",
+    "heads_of",
+    "locked",
+    "revision_of",
+    "run",
+    "stamping",
+    "step_of",
+    "unfinished",
+    "up_to",
+    "write_empty",
+]
