@@ -5,6 +5,7 @@
 - `instances`: rows of a driver into instances, without a Session.
 - `inspection`: the attributes of a model, its keys, its tables.
 - `keys`: what singles out a row.
+- `generated_keys`: keys that the database numbers.
 - `value_checks`, `comparable`: values a column can store; values it can be compared with.
 - `hidden_rows`: rows that reads leave out, as `SoftDelete` does.
 - `read_only`: why a name takes no value.
@@ -17,6 +18,7 @@
 
 from activerow.mapping.comparable import beyond_32_bits, check_comparable, comparable_check, refusal
 from activerow.mapping.entity import Entity, entity_of, own_listener, set_shown
+from activerow.mapping.generated_keys import count_everywhere, is_generated
 from activerow.mapping.hidden_rows import Hiding, criteria_of, criterion_of, hide, hiding_of, is_hidden
 from activerow.mapping.hooks import Change, Changes, Hook, Operation, are_in_use, hooks_of, subscribers
 from activerow.mapping.inspection import (
@@ -72,6 +74,7 @@ __all__ = [
     "check_row",
     "check_values",
     "comparable_check",
+    "count_everywhere",
     "criteria_of",
     "criterion_of",
     "discriminator_of",
@@ -83,6 +86,7 @@ __all__ = [
     "hiding_of",
     "hooks_of",
     "install_guard",
+    "is_generated",
     "is_hidden",
     "is_partial",
     "keys_of",
