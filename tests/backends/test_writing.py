@@ -107,7 +107,7 @@ async def test_which_long_keys_it_generates(connection: AsyncConnection, server:
         except IntegrityError:
             generated[name] = False
 
-    assert generated == {"plain": server.big_key is None, "ours": True}
+    assert generated == {"plain": server.generated_key is None, "ours": True}
 
 
 async def test_whether_a_text_needs_a_length(connection: AsyncConnection, server: Backend) -> None:

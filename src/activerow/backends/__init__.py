@@ -11,7 +11,7 @@
 """
 
 from activerow.backends.backend import GENERIC, Backend, Begin
-from activerow.backends.column_types import BIG_KEY, STRING
+from activerow.backends.column_types import BIG_KEY, STRING, counting
 from activerow.backends.element import ServerElement
 from activerow.backends.explain import check_explanation, explained
 from activerow.backends.json_sql import (
@@ -82,6 +82,7 @@ __all__ = [
     "backend_named",
     "backend_of",
     "check_explanation",
+    "counting",
     "explained",
     "is_index",
     "marker",

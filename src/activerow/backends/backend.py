@@ -170,8 +170,8 @@ class Backend:
     string: String | None = None
     """The type of `Mapped[str]`, where VARCHAR needs a length."""
 
-    big_key: TypeEngine[int] | None = None
-    """The type of a generated key of 64 bits, where it is not BIGINT."""
+    generated_key: TypeEngine[int] | None = None
+    """The one type of key that it numbers, where it does not number every kind of integer."""
 
     infinity: bool = True
     """A FLOAT holds infinite numbers."""

@@ -22,5 +22,18 @@ def _with_variants(kind: T, variant: Callable[[Backend], TypeEngine[Any] | None]
 STRING: Final = _with_variants(String(), lambda backend: backend.string)
 """`Mapped[str]`: without limit where the database allows that, VARCHAR(255) on MySQL and MariaDB."""
 
-BIG_KEY: Final = _with_variants(BigInteger(), lambda backend: backend.big_key)
+
+def counting(kind: T) -> T:
+    """The type of a key that every server numbers; the servers for which the type has a variant already keep that."""
+    if kind.__visit_name__.lower() == "integer":
+        return kind
+    told = kind._variant_mapping
+
+    def variant(backend: Backend) -> TypeEngine[Any] | None:
+        return backend.generated_key if told.keys().isdisjoint(backend.dialects) else None
+
+    return _with_variants(kind, variant)
+
+
+BIG_KEY: Final = counting(BigInteger())
 """A generated key of 64 bits."""

@@ -8,6 +8,7 @@
 - `column_kinds`: one record per kind of column: what it takes and offers, and the forms of its values.
 - `value_checks`, `type_checks`: values of a row, and one value of a type, before anything is sent.
 - `value_forms`: computed numbers, and values as text.
+- `generated_keys`: keys that the database numbers.
 - `hidden_rows`: rows that reads leave out, as `SoftDelete` does.
 - `read_only`: why a name takes no value.
 - `versions`: the next version of a row that nobody has read.
@@ -18,7 +19,6 @@
 """
 
 from activerow.mapping.column_kinds import (
-    ColumnKind,
     Type,
     bound_as,
     check_for,
@@ -29,6 +29,7 @@ from activerow.mapping.column_kinds import (
     kind_of_value,
 )
 from activerow.mapping.entity import Entity, entity_of, own_listener, set_shown
+from activerow.mapping.generated_keys import count_everywhere
 from activerow.mapping.hidden_rows import Hiding, criteria_of, criterion_of, hide, hiding_of, is_hidden
 from activerow.mapping.hooks import Change, Changes, Hook, Operation, are_in_use, hooks_of, subscribers
 from activerow.mapping.inspection import (
@@ -72,7 +73,6 @@ __all__ = [
     "Change",
     "Changes",
     "Check",
-    "ColumnKind",
     "Entity",
     "Fields",
     "Hiding",
@@ -95,6 +95,7 @@ __all__ = [
     "check_row",
     "check_values",
     "comparing_check",
+    "count_everywhere",
     "criteria_of",
     "criterion_of",
     "discriminator_of",

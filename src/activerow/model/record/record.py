@@ -10,7 +10,7 @@ from sqlalchemy.orm import InstanceState, Mapped, MappedColumn, Mapper, Relation
 from activerow.backends import STRING
 from activerow.database.flush import keep_contents, watch
 from activerow.errors import ReservedNameError
-from activerow.mapping import Fields, fields_of, install_guard, remember_registry
+from activerow.mapping import Fields, count_everywhere, fields_of, install_guard, remember_registry
 from activerow.model.record.many import BulkWriting
 from activerow.model.record.reading import Reading
 from activerow.model.record.writing import Writing
@@ -107,6 +107,7 @@ def _adopt(mapper: Mapper[Any], cls: type) -> None:
     remember_registry(mapper.registry)
     if mapper.eager_defaults == "auto":
         mapper.eager_defaults = True
+    count_everywhere(mapper)
     watch(mapper)
 
 

@@ -22,10 +22,9 @@ from activerow.query.lookups.columns import (
     reverse,
     sort_key,
 )
-from activerow.query.lookups.comparison import Comparison, Given, ShapedComparison
+from activerow.query.lookups.comparison import Comparison
 from activerow.query.lookups.conditions import condition_of
 from activerow.query.lookups.keys import Key, among, check_unique, is_wide, primary_key
-from activerow.query.lookups.operands import Operand
 from activerow.query.lookups.paths import Field, field_at, related_alias
 from activerow.query.lookups.resolving import comparison_of, lookup_at
 from activerow.query.lookups.simple import Simple, simple_lookups
@@ -34,11 +33,8 @@ __all__ = [
     "Column",
     "Comparison",
     "Field",
-    "Given",
     "Hops",
     "Key",
-    "Operand",
-    "ShapedComparison",
     "Simple",
     "among",
     "applied",
