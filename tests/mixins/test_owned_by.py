@@ -168,7 +168,7 @@ def test_the_foreign_key(model: type, column: str, target: str, nullable: bool, 
     (key,) = found.foreign_keys
 
     assert key.target_fullname == target
-    assert found.type is key.column.type
+    assert type(found.type) is type(key.column.type)
     assert found.nullable is nullable
     assert key.ondelete == on_delete
 
