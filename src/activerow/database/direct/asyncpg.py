@@ -22,7 +22,7 @@ class AsyncpgChannel(Channel):
 
     async def begin_inside(self, connection: Connection, adapted: Any, command: Command) -> None:  # noqa: ARG002
         """One round trip, before the first statement."""
-        if not adapted._started:
+        if adapted._transaction is None:
             await adapted._start_transaction()
 
     async def send_inside(self, connection: Any, command: Command, parameters: Parameters) -> Answer:
