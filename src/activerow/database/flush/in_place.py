@@ -15,6 +15,8 @@ from sqlalchemy.ext.mutable import MutableBase
 from sqlalchemy.orm import InstanceState, Mapper
 from sqlalchemy.types import TypeEngine
 
+from activerow.mapping import own_listener
+
 State = InstanceState[Any]
 
 _KINDS: Final = (JSON, ARRAY, PickleType, HSTORE)
@@ -63,6 +65,7 @@ def keep_contents(mapper: Mapper[Any]) -> None:
         event.listen(mapper.class_, "refresh", _on_load, raw=True)
 
 
+@own_listener
 def _on_load(state: State, _context: object, names: Iterable[str] | None = None) -> None:
     if getattr(state.session, "keeps_contents", False):
         note_contents(state, names)
