@@ -2,6 +2,7 @@
 
 - `entity`: what calls ask of a model, asked once; whether a row can be read without a Session.
 - `plain_table`: its table, for writing rows without a Session.
+- `listeners`: whether somebody else listens to what happens to its rows.
 - `instances`: rows of a driver into instances, without a Session.
 - `inspection`: the attributes of a model, its keys, its tables.
 - `keys`: what singles out a row.
@@ -28,7 +29,7 @@ from activerow.mapping.column_kinds import (
     kind_of,
     kind_of_value,
 )
-from activerow.mapping.entity import Entity, entity_of, own_listener, set_shown
+from activerow.mapping.entity import Entity, entity_of, set_shown
 from activerow.mapping.generated_keys import count_everywhere
 from activerow.mapping.hidden_rows import Hiding, criteria_of, criterion_of, hide, hiding_of, is_hidden
 from activerow.mapping.hooks import Change, Changes, Hook, Operation, are_in_use, hooks_of, subscribers
@@ -51,6 +52,7 @@ from activerow.mapping.inspection import (
 )
 from activerow.mapping.instances import held_loader, row_loader, tuple_loader
 from activerow.mapping.keys import keys_of, unique_keys
+from activerow.mapping.listeners import Listeners, own_listener
 from activerow.mapping.methods import on_class, on_instance
 from activerow.mapping.partly_loaded import forget_conditions, is_partial, mark_partial, mark_whole
 from activerow.mapping.plain_table import PlainTable
@@ -77,6 +79,7 @@ __all__ = [
     "Fields",
     "Hiding",
     "Hook",
+    "Listeners",
     "Operation",
     "PlainTable",
     "SetOperation",

@@ -4,7 +4,7 @@ A row is read *directly* when nobody could tell the difference: no Session event
 would have seen it. The reasons against are kept in words, for `activerow models` and for whoever wonders.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import Any, Final, Literal, cast
 
@@ -15,6 +15,7 @@ from sqlalchemy.orm.instrumentation import ClassManager
 from activerow.mapping.hidden_rows import Hiding, hiding_of
 from activerow.mapping.hooks import are_in_use, hooks_of
 from activerow.mapping.inspection import Fields, fields_of, mapper_of
+from activerow.mapping.listeners import Listeners
 
 _ATTRIBUTE: Final = "__activerow_entity__"
 
@@ -64,18 +65,31 @@ class Entity:
         """Whether rows can be written without a Session, as far as the model and its listeners are concerned."""
         if self.against_writing or (are_in_use() and hooks_of(self.model) is not None):
             return False
-        dispatch: Any = self.mapper.dispatch
-        return not (getattr(dispatch, f"before_{operation}") or getattr(dispatch, f"after_{operation}"))
+        return self._write_listeners[operation].are_ours()
 
-    @cached_property
     def constructs_plainly(self) -> bool:
         """Whether a new row is its values and nothing else: nobody's constructor or validator sees them."""
-        mapper, manager = self.mapper, cast("Any", self.manager)
-        if manager.original_init is not mapper.registry.constructor or mapper.validators:
-            return False
-        if any(listener.__module__ != "sqlalchemy.orm.mapper" for listener in manager.dispatch.init):
-            return False  # SQLAlchemy's own one configures the mappers, which they are
-        return not any(manager[name].dispatch.set for name in self.columns)
+        return self._has_plain_constructor and self._value_listeners.are_ours()
+
+    @cached_property
+    def _has_plain_constructor(self) -> bool:
+        manager: Any = self.manager
+        return manager.original_init is self.mapper.registry.constructor and not self.mapper.validators
+
+    @cached_property
+    def _value_listeners(self) -> Listeners:
+        manager: Any = self.manager
+        return Listeners((manager.dispatch, ["init"]), *[(manager[name].dispatch, ["set"]) for name in self.columns])
+
+    @cached_property
+    def _write_listeners(self) -> dict[str, Listeners]:
+        operations = ("insert", "update", "delete")
+        return {name: Listeners((self.mapper.dispatch, [f"before_{name}", f"after_{name}"])) for name in operations}
+
+    @cached_property
+    def _load_listeners(self) -> Listeners:
+        manager: Any = self.manager
+        return Listeners((manager.dispatch, _LOAD_EVENTS))
 
     @cached_property
     def deletes_alone(self) -> bool:
@@ -98,7 +112,7 @@ class Entity:
 
     def reads_directly(self) -> bool:
         """Whether rows can be read without a Session, as far as the model is concerned."""
-        return not self.against_reading and not _foreign_load_listeners(self.manager)
+        return not self.against_reading and self._load_listeners.are_ours()
 
 
 def entity_of(model: type) -> Entity:
@@ -127,22 +141,6 @@ def watch_attributes(root: type) -> None:
     @event.listens_for(root, "attribute_instrument", propagate=True)
     def changed(model: type, _name: str, _attribute: object) -> None:
         forget_entity(model)
-
-
-def own_listener(listener: Callable[..., Any]) -> Callable[..., Any]:
-    """Mark a listener of ours, which the direct path does not need."""
-    listener.activerow = True  # type: ignore[attr-defined]  # functions take attributes, their type does not say so
-    return listener
-
-
-def foreign(listeners: Any) -> bool:
-    """Whether one of an event's listeners is not ours."""
-    return any(not getattr(listener, "activerow", False) for listener in listeners)
-
-
-def _foreign_load_listeners(manager: Any) -> bool:
-    dispatch = manager.dispatch
-    return any(len(getattr(dispatch, name)) and foreign(getattr(dispatch, name)) for name in _LOAD_EVENTS)
 
 
 def _against_writing(mapper: Mapper[Any]) -> Iterator[str]:

@@ -14,7 +14,7 @@ from sqlalchemy.sql.base import ExecutableOption
 
 from activerow.audit import current_actor, plain
 from activerow.errors import SerializationError, UnknownFieldError, UsageError
-from activerow.mapping import SetOperation, SetWrite, Target, WriteRule, mapper_of, primary_key_names
+from activerow.mapping import SetOperation, SetWrite, Target, WriteRule, mapper_of, own_listener, primary_key_names
 from activerow.mixins.audit_log import key_text, log_of, model_name
 from activerow.query.lookups import Key, among
 from activerow.types import utc_now
@@ -165,11 +165,13 @@ def _pending(state: State) -> _Pending:
     return pending
 
 
+@own_listener
 def _forget(session: Session, _context: object, _objects: object) -> None:
     """Drop what a flush that failed has left."""
     session.info.pop(_INFO, None)
 
 
+@own_listener
 def _write(session: Session, _context: object) -> None:
     pending: _Pending | None = session.info.pop(_INFO, None)
     if pending is None:

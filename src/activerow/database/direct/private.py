@@ -16,9 +16,7 @@ PRIVATE: Final[Mapping[str, tuple[str, ...]]] = {
     "sqlalchemy.engine.default.DefaultDialect": ("_on_connect_isolation_level",),
     "sqlalchemy.event.attr._ListenerCollection": ("for_modify", "listeners", "parent_listeners"),
     "sqlalchemy.connectors.asyncio.AsyncAdapt_dbapi_connection": ("_connection", "_handle_exception"),
-    "sqlalchemy.dialects.postgresql.asyncpg.AsyncAdapt_asyncpg_connection": (
-        *("_transaction", "_started", "_start_transaction"),
-    ),
+    "sqlalchemy.dialects.postgresql.asyncpg.AsyncAdapt_asyncpg_connection": (*("_transaction", "_start_transaction"),),
     "aiosqlite.core.Connection": ("_connection", "_running", "_tx"),
     "asyncmy.connection.Connection": ("_stream_broken",),
     "aiomysql.connection.Connection": ("_reader",),

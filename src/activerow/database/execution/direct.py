@@ -1,6 +1,5 @@
 """The direct path: whether a lone call may take it, and the way it takes."""
 
-from collections import deque
 from typing import Any, Final
 
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -10,25 +9,11 @@ from activerow.database.engine import EngineSet
 from activerow.database.execution.calls import Prepared
 from activerow.database.execution.scope import Scopes
 from activerow.database.unit import UnitSyncSession
+from activerow.mapping import Listeners
 
-_SESSION_EVENTS: Final = (
-    *("do_orm_execute", "after_begin", "before_commit", "after_commit", "after_rollback", "after_soft_rollback"),
-    *("before_flush", "after_flush", "after_flush_postexec", "before_attach", "after_attach", "loaded_as_persistent"),
-    *("transient_to_pending", "pending_to_persistent", "persistent_to_detached", "detached_to_persistent"),
-    *("persistent_to_deleted", "deleted_to_detached", "after_transaction_create", "after_transaction_end"),
-)
-
-
-def _listeners() -> "tuple[deque[Any], ...]":
-    """Who listens to every session: a tenant's filter in `do_orm_execute`, say, must see each call."""
-    found: list[Any] = [getattr(UnitSyncSession.dispatch, name) for name in _SESSION_EVENTS]
-    for events in found:
-        events.update_subclass(UnitSyncSession)
-    return tuple(events._clslevel[UnitSyncSession] for events in found)
-
-
-_LISTENERS: Final = _listeners()
-_OWN: Final = [len(listeners) for listeners in _LISTENERS]
+_SESSIONS: Final[Any] = UnitSyncSession.dispatch
+_LISTENERS: Final = Listeners((_SESSIONS._for_class(UnitSyncSession), _SESSIONS._event_names))
+"""Who listens to every session: a tenant's filter in `do_orm_execute`, say, must see each call."""
 
 
 class Way:
@@ -65,7 +50,7 @@ class Direct:
             way = self._way = Way(engine, channel)
         if engines.enclosed or not engines.options.direct or not way.channel.is_clear():
             return None
-        return way if [*map(len, _LISTENERS)] == _OWN else None
+        return way if _LISTENERS.are_ours() else None
 
     def _route(self) -> str | None:
         """The request that the current task works for, for those who hear of statements."""

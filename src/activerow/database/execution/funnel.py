@@ -93,7 +93,10 @@ class Execution:
                 with suppress(NotImplementedError):  # a type that a driver alone cannot read: nothing is lost but time
                     return await _follow(script, way)
         except Exception as error:
-            raise self._told(error, read, None) from error
+            told = self._told(error, read, None)
+            if told is error:
+                raise
+            raise told from error
         return await self._read_in_unit(read, self._inside.reading(read), to_replica=to_replica)
 
     async def carry_out(self, write: Write[T]) -> T:
@@ -134,7 +137,10 @@ class Execution:
                 del self._flights[state]
                 flight.set_result(None)
         except Exception as error:
-            raise self._told(error, write, None) from error
+            told = self._told(error, write, None)
+            if told is error:
+                raise
+            raise told from error
 
     async def read(self, call: Call, work: Work[T]) -> T:
         """Run `work` with the session of the call; a lone read sees one consistent transaction.

@@ -13,7 +13,7 @@ from sqlalchemy import event
 from sqlalchemy.ext.mutable import MutableBase
 from sqlalchemy.orm import InstanceState, Mapper
 
-from activerow.mapping import kind_of
+from activerow.mapping import kind_of, own_listener
 
 State = InstanceState[Any]
 
@@ -55,6 +55,7 @@ def keep_contents(mapper: Mapper[Any]) -> None:
         event.listen(mapper.class_, "refresh", _on_load, raw=True)
 
 
+@own_listener
 def _on_load(state: State, _context: object, names: Iterable[str] | None = None) -> None:
     if getattr(state.session, "keeps_contents", False):
         note_contents(state, names)

@@ -16,7 +16,7 @@ from sqlalchemy.util import await_only
 from activerow.database.flush.around import rounds, run_after, run_before
 from activerow.database.flush.hook_runs import call
 from activerow.database.flush.pending import State, changes_of, is_changed, take_written, work_of
-from activerow.mapping import Change, Operation, are_in_use, hooks_of
+from activerow.mapping import Change, Operation, are_in_use, hooks_of, own_listener
 
 _mappers: "WeakSet[Mapper[Any]]" = WeakSet()
 _watched: "WeakSet[Mapper[Any]]" = WeakSet()
@@ -92,6 +92,7 @@ def _install() -> None:
         event.listen(Session, "after_flush_postexec", _after_flush)
 
 
+@own_listener
 def _before_flush(session: Session, _context: object, _objects: object) -> None:
     if getattr(session, "runs_hooks", False):
         return
@@ -106,6 +107,7 @@ def _before_flush(session: Session, _context: object, _objects: object) -> None:
         raise
 
 
+@own_listener
 def _after_flush(session: Session, _context: object) -> None:
     if not getattr(session, "runs_hooks", False):
         run_after(session, take_written(session), await_only)

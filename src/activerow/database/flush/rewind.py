@@ -26,6 +26,7 @@ from activerow.database.flush.in_place import Content, in_place_columns, note_co
 from activerow.database.flush.outsiders import queried_relations, settle_strangers
 from activerow.database.flush.shown import Values, show, stored_values
 from activerow.database.flush.unsaved import Unsaved
+from activerow.mapping import own_listener
 
 _ABSENT: Any = object()
 
@@ -176,6 +177,7 @@ def _make_new(state: InstanceState[Any], values: Values) -> None:
 
 
 @event.listens_for(RewindingSession, "after_transaction_create")
+@own_listener
 def _open_journal(session: RewindingSession, transaction: SessionTransaction) -> None:
     if transaction.nested or transaction.parent is None:
         session.journals[transaction] = Journal()
@@ -185,6 +187,7 @@ def _open_journal(session: RewindingSession, transaction: SessionTransaction) ->
 
 
 @event.listens_for(RewindingSession, "after_transaction_end")
+@own_listener
 def _close_journal(session: RewindingSession, transaction: SessionTransaction) -> None:
     journal = session.journals.pop(transaction, None)
     if journal is not None and session.journals:
@@ -201,6 +204,7 @@ def _let_go_of_deleted(session: RewindingSession, transaction: SessionTransactio
 
 
 @event.listens_for(RewindingSession, "before_flush")
+@own_listener
 def _before_flush(session: RewindingSession, _context: UOWTransaction, _objects: object) -> None:
     session.written.clear()
     session.put_back = settle_strangers(session)
@@ -218,6 +222,7 @@ def _before_flush(session: RewindingSession, _context: UOWTransaction, _objects:
 
 
 @event.listens_for(RewindingSession, "after_flush")
+@own_listener
 def _after_flush(session: RewindingSession, context: UOWTransaction) -> None:
     journal = session.journal()
     flush: Any = context
@@ -239,6 +244,7 @@ def _after_flush(session: RewindingSession, context: UOWTransaction) -> None:
 
 
 @event.listens_for(RewindingSession, "after_flush_postexec")
+@own_listener
 def _after_writing(session: RewindingSession, _context: UOWTransaction) -> None:
     for put_back in session.put_back:
         put_back()
@@ -254,6 +260,7 @@ def _fill_in_nulls(state: InstanceState[Any]) -> None:
 
 
 @event.listens_for(RewindingSession, "do_orm_execute")
+@own_listener
 def _before_statement(execution: ORMExecuteState) -> None:
     """Remember the rows that a set-based write or `populate_existing` is about to overwrite in memory."""
     session = execution.session

@@ -22,7 +22,7 @@ from activerow.database.unit.results import share
 from activerow.database.unit.unit import Level, Unit
 from activerow.errors import ScopeClosedError, UsageError
 from activerow.errors.call_site import call_site
-from activerow.mapping import check_row
+from activerow.mapping import check_row, own_listener
 
 
 class UnitSyncSession(RewindingSession):
@@ -104,6 +104,7 @@ class UnitSyncSession(RewindingSession):
 
 
 @event.listens_for(UnitSyncSession, "after_begin")
+@own_listener
 def _after_begin(session: UnitSyncSession, _transaction: SessionTransaction, connection: Connection) -> None:
     own(connection, session.unit)
     if session.unit.since is None:
@@ -111,6 +112,7 @@ def _after_begin(session: UnitSyncSession, _transaction: SessionTransaction, con
 
 
 @event.listens_for(UnitSyncSession, "do_orm_execute")
+@own_listener
 def _count_writes(execution: ORMExecuteState) -> None:
     statement = execution.statement
     if statement.is_dml or (isinstance(statement, TextClause) and not is_read(statement.text)):
@@ -120,12 +122,14 @@ def _count_writes(execution: ORMExecuteState) -> None:
 
 
 @event.listens_for(UnitSyncSession, "before_commit")
+@own_listener
 def _refuse_commit(session: UnitSyncSession) -> None:
     if not session.unit.transaction.ending and not session.in_nested_transaction():
         session.unit.refuse_commit("session.commit()")
 
 
 @event.listens_for(UnitSyncSession, "after_commit")
+@own_listener
 def _after_commit(session: UnitSyncSession) -> None:
     if not session.unit.transaction.ending and not session.in_nested_transaction():
         session.unit.note_commit()
@@ -139,6 +143,7 @@ def _after_create(session: UnitSyncSession, transaction: SessionTransaction) -> 
 
 
 @event.listens_for(UnitSyncSession, "after_transaction_end")
+@own_listener
 def _after_end(session: UnitSyncSession, transaction: SessionTransaction) -> None:
     if transaction.nested or transaction.parent is None:
         session.unit.line = None

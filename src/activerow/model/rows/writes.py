@@ -8,7 +8,7 @@ from sqlalchemy.orm import InstanceState, Session
 from sqlalchemy.orm.base import instance_state
 
 from activerow.database.execution import Prepared, Ready, Write
-from activerow.database.flush import reordered
+from activerow.database.flush import in_place_columns, reordered
 from activerow.errors import StaleRecordError
 from activerow.mapping import Entity, PlainTable, check_values, entity_of, set_shown
 from activerow.model.rows.attaching import attached
@@ -67,7 +67,7 @@ class Insertion(_RowWrite):
     def ready(self, shop: Prepared) -> Ready | None:
         """INSERT, for a row of columns alone."""
         entity = entity_of(self.model)
-        if not (entity.writes_directly("insert") and entity.constructs_plainly):
+        if not (entity.writes_directly("insert") and entity.constructs_plainly()):
             return None
         plain = PlainTable.of(entity)
         if plain.against or not self.given.keys() <= plain.by_name.keys() or not are_plain(self.given.values()):
@@ -330,6 +330,8 @@ def _is_plain(entity: Entity, state: State, operation: Any = "update") -> bool:
 
 def _changed_columns(entity: Entity, state: State) -> dict[str, object] | None:
     """The columns whose values differ from what is stored; None where relations differ, or values in place may."""
+    if in_place_columns(entity.mapper):
+        return None
     changed: dict[str, object] = {}
     for name, old in state.committed_state.items():
         if name not in entity.columns:
