@@ -14,7 +14,7 @@ Sql = ColumnElement[Any]
 
 
 class _Null(Lookup):
-    word, takes = "isnull", "nothing"
+    word, takes, of_null = "isnull", "nothing", True
 
     def sql(self, column: Sql, value: None) -> Condition:
         del value
@@ -22,7 +22,7 @@ class _Null(Lookup):
 
 
 class _NotNull(Lookup):
-    word, takes = "isnull", "nothing"
+    word, takes, of_null = "isnull", "nothing", False
 
     def sql(self, column: Sql, value: None) -> Condition:
         del value
@@ -154,6 +154,8 @@ class In(Lookup):
 
 
 class _InOrNull(In):
+    of_null = True
+
     def sql(self, column: Sql, value: Any) -> Condition:
         return or_(column.in_(value), column.is_(None))
 
@@ -173,6 +175,8 @@ class NotIn(Lookup):
 
 
 class _NeitherInNorNull(NotIn):
+    of_null = False
+
     def sql(self, column: Sql, value: Any) -> Condition:
         return and_(column.not_in(value), column.is_not(None))
 
