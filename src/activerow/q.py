@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal, cast
 
-from sqlalchemy import ColumnElement, ColumnExpressionArgument
+from sqlalchemy import ClauseElement, ColumnElement, ColumnExpressionArgument
 
 from activerow.errors import UsageError
 
@@ -36,10 +36,10 @@ class Q:
         self.connector = "and"
         self.negated = False
 
-    def __and__(self, other: "Q | ColumnExpressionArgument[bool]") -> "Q":
+    def __and__(self, other: "Q | Lookups | ColumnExpressionArgument[bool]") -> "Q":
         return _combined("and", (self, other))
 
-    def __or__(self, other: "Q | ColumnExpressionArgument[bool]") -> "Q":
+    def __or__(self, other: "Q | Lookups | ColumnExpressionArgument[bool]") -> "Q":
         return _combined("or", (self, other))
 
     def __invert__(self) -> "Q":
@@ -62,6 +62,19 @@ class Q:
             elif isinstance(part, Q):
                 yield from part.criteria()
 
+    def expressions(self) -> Iterable[Any]:
+        """The SQL in the group: conditions, and values of lookups."""
+        for part in self.parts:
+            if isinstance(part, Q):
+                yield from part.expressions()
+            elif not isinstance(part, tuple):
+                yield part
+            else:
+                value: Any = part[1]
+                for each in value if isinstance(value, list | tuple | set | frozenset) else (value,):
+                    if hasattr(each, "__clause_element__") or isinstance(each, ClauseElement):
+                        yield each
+
 
 def _word(part: Q | tuple[str, object] | Condition) -> str:
     if isinstance(part, tuple):
@@ -78,8 +91,8 @@ def _parts(condition: object, connector: Connector) -> Iterable[Q | tuple[str, o
     if isinstance(condition, Q):
         # A group of the same kind is not nested: of a thousand conditions one after the other Python could not
         # descend into each.
-        is_same = len(condition.parts) < 2 or condition.connector == connector
-        return condition.parts if is_same and not condition.negated else (condition,)
+        is_same = condition.connector == connector and not condition.negated
+        return condition.parts if is_same or not condition.parts else (condition,)
     if isinstance(condition, Mapping):
         lookups = tuple(lookups_of(cast("Mapping[Any, object]", condition)))
         return lookups if connector == "and" or len(lookups) < 2 else (_group("and", lookups),)
@@ -95,7 +108,9 @@ def lookups_of(given: Mapping[Any, object]) -> Iterable[tuple[str, object]]:
     for name in given:
         if not isinstance(name, str):
             kind = getattr(name, "__name__", None) or type(name).__name__
-            raise UsageError(f"a lookup is named by a string, like 'age__gte', not by {kind}; groups are Q(...) | Q(...)")
+            raise UsageError(
+                f"a lookup is named by a string, like 'age__gte', not by {kind}; groups are Q(...) | Q(...)"
+            )
     return given.items()
 
 
@@ -109,9 +124,7 @@ def clause(condition: object) -> Condition:
     element: object = attribute() if attribute is not None else condition
     if not isinstance(element, ColumnElement):
         kind = type(condition).__name__
-        raise UsageError(
-            f"a condition is a lookup, SQL like User.age > 18, or a group of these, Q(...), and not a {kind}"
-        )
+        raise UsageError(f"where() takes SQL conditions, like User.age > 18, and Q(...), not a {kind}")
     return cast("Condition", element)
 
 

@@ -147,7 +147,7 @@ class In(Lookup):
     summary = "One of these, separated by commas."
 
     def chosen(self, value: Any) -> Lookup:
-        return _IN_OR_NULL if _has_none(value) else self
+        return _IN_NOTHING if _is_empty(value) else _IN_OR_NULL if _has_none(value) else self
 
     def sql(self, column: Sql, value: Any) -> Condition:
         return column.in_(value)
@@ -168,7 +168,7 @@ class NotIn(Lookup):
     summary = "None of these, separated by commas; rows without a value are left out."
 
     def chosen(self, value: Any) -> Lookup:
-        return _NEITHER_IN_NOR_NULL if _has_none(value) else self
+        return _NOT_IN_NOTHING if _is_empty(value) else _NEITHER_IN_NOR_NULL if _has_none(value) else self
 
     def sql(self, column: Sql, value: Any) -> Condition:
         return column.not_in(value)
@@ -181,7 +181,20 @@ class _NeitherInNorNull(NotIn):
         return and_(column.not_in(value), column.is_not(None))
 
 
+class _InNothing(In):
+    of_null = False
+
+
+class _NotInNothing(NotIn):
+    of_null = True
+
+
 _IN_OR_NULL, _NEITHER_IN_NOR_NULL = _InOrNull(), _NeitherInNorNull()
+_IN_NOTHING, _NOT_IN_NOTHING = _InNothing(), _NotInNothing()
+
+
+def _is_empty(value: Any) -> bool:
+    return isinstance(value, list) and not value
 
 
 def _has_none(value: Any) -> bool:
