@@ -268,7 +268,7 @@ async def test_values_of_hybrids_labels_and_sql(db: Database) -> None:
     assert await query.values("is_adult", func.upper(User.name).label("loud")) == [{"is_adult": False, "loud": "A"}]
     assert await query.values("id", loud=func.upper(User.name)) == [{"id": 1, "loud": "A"}]
     assert await query.pluck("is_adult") == [False]
-    assert len((await query.values(posts=Count("posts")))[0]) == len(User.fields.columns) + 1
+    assert await query.values(posts=Count("posts")) == [{"posts": 2}]
 
 
 # --- refused before any SQL -----------------------------------------------------------------------------------------

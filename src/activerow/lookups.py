@@ -37,6 +37,7 @@ class Lookup:
         summary: A sentence about the rows that are found, for the query string that `filters()` documents; without one
             it is not offered there.
         also: What others call it, for the error about a word that does not exist.
+        of_null: What it says of NULL: True or False, or None for what SQL leaves unknown.
     """
 
     word: ClassVar[str] = ""
@@ -44,6 +45,7 @@ class Lookup:
     takes: Takes = "value"
     summary: ClassVar[str] = ""
     also: ClassVar[tuple[str, ...]] = ()
+    of_null: ClassVar[bool | None] = None
 
     def check(self, value: Any) -> str | None:
         """What is wrong with a value that its type lets pass, to be read after "takes"; None where nothing is."""

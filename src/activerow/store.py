@@ -58,13 +58,13 @@ class Store(Generic[M]):
         """All rows, as a query to narrow."""
         return self.model.query(session=self.session)
 
-    def filter_by(self, values: Mapping[str, object] | None = None, /, **lookups: object) -> Query[M]:
+    def filter_by(self, *groups: Mapping[str, object] | Q, **lookups: object) -> Query[M]:
         """The rows for which all lookups hold: `filter_by(email="a@b.c", age__gte=18)`."""
-        return self.query().filter_by(values, **lookups)
+        return self.query().filter_by(*groups, **lookups)
 
-    def where(self, *conditions: ColumnExpressionArgument[bool] | Q) -> Query[M]:
+    def where(self, *conditions: ColumnExpressionArgument[bool] | Q, **lookups: object) -> Query[M]:
         """The rows for which all conditions hold."""
-        return self.query().where(*conditions)
+        return self.query().where(*conditions, **lookups)
 
     def order_by(self, *keys: str | ColumnExpressionArgument[Any] | None) -> Query[M]:
         """All rows, sorted."""

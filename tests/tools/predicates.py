@@ -1,6 +1,6 @@
 """Lookups as Python: what a tree of conditions says of rows in memory, in SQL's logic of true, false and unknown."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from datetime import UTC, date
 from typing import Any
@@ -47,8 +47,8 @@ Node = Leaf | Group
 class Tables:
     """Rows in memory, and how to get from one to those it is related to."""
 
-    def __init__(self, related: Callable[[str, Row, str], tuple[str, list[Row]]]) -> None:
-        self._related = related
+    def __init__(self, related: Callable[[str, Row, str], tuple[str, list[Row]]], to_one: Collection[str] = ()) -> None:
+        self._related, self._to_one = related, to_one
 
     def holds(self, node: Node, table: str, row: Row, depth: int = 0) -> Truth:
         """Whether the condition is true, false or unknown of the row."""
@@ -77,7 +77,18 @@ class Tables:
     def _exists(self, members: list[Node], hop: str, table: str, row: Row, depth: int) -> bool:
         there, rows = self._related(table, row, hop)
         inner = Group("and", negated=False, members=tuple(members))
+        if not rows and hop in self._to_one:
+            return self._of_nulls(inner, depth + 1) is True
         return any(self.holds(inner, there, other, depth + 1) is True for other in rows)
+
+    def _of_nulls(self, node: Node, depth: int) -> Truth:
+        """What is said of a row that is not there: all of its columns are NULL, and nothing refers to it."""
+        if isinstance(node, Leaf):
+            leads_on = all(hop in self._to_one for hop in node.hops[depth:])
+            return compare(node, {node.field: None}) if leads_on else False
+        members = [self._of_nulls(member, depth) for member in node.members]
+        found = _any(members) if node.connector == "or" else _all(members)
+        return _opposite(found) if node.negated else found
 
 
 def _flattened(group: Group) -> Iterable[Node]:

@@ -64,6 +64,7 @@ from activerow.mapping.value_checks import (
     check_comparable,
     check_row,
     check_values,
+    collect,
     is_expression,
     refusal,
 )
@@ -97,6 +98,7 @@ __all__ = [
     "check_for",
     "check_row",
     "check_values",
+    "collect",
     "comparing_check",
     "count_everywhere",
     "criteria_of",

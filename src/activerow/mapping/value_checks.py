@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 from sqlalchemy import Column
 from sqlalchemy.orm import InstanceState, Mapper
 
-from activerow.errors import InvalidDataError
+from activerow.errors import InvalidDataError, UsageError
 from activerow.mapping.column_kinds import Type, check_for, comparing_check
 from activerow.mapping.inspection import discriminator_of, says_own_class
 from activerow.mapping.read_only import refused_name
@@ -116,3 +116,19 @@ def refusal(model: type, name: str, reason: str, value: object = None) -> Invali
     return InvalidDataError(
         model=model.__name__, operation="select", columns=(name,), values={name: value}, reason=reason
     )
+
+
+def collect(values: object, columns: Mapping[str, object]) -> dict[str, object]:
+    """One dict of a mapping or Pydantic model and keyword arguments; the latter win.
+
+    Raises:
+        UsageError: `values` is neither.
+    """
+    if values is None:
+        return dict(columns)
+    if isinstance(values, Mapping):
+        return {**values, **columns}
+    names = getattr(values, "model_fields_set", None)
+    if names is None:
+        raise UsageError(f"values must be a mapping or a Pydantic model, not {type(values).__name__}")
+    return {**{name: getattr(values, name) for name in names}, **columns}

@@ -10,7 +10,7 @@ from activerow.backends import check_explanation, explained
 from activerow.database import database_of
 from activerow.database.execution import Call, Work
 from activerow.errors import MultipleRecordsError, RecordNotFoundError
-from activerow.mapping import entity_of, fields_of, mapper_of, primary_key_names
+from activerow.mapping import collect, entity_of, fields_of, mapper_of, primary_key_names
 from activerow.paging import CursorPage, Page
 from activerow.query.lookups import Key, column_at, is_wide, name_of, over_related, primary_key, simple_lookups
 from activerow.query.plan import EVERYTHING, Plan, Selection
@@ -225,15 +225,17 @@ class Query(Selection[M]):
     async def values(
         self, /, *columns: str | ColumnExpressionArgument[Any], **computed: Computed
     ) -> list[dict[str, Any]]:
-        """Dicts of single columns, `"author__name"` included; of all columns where none is named.
+        """Dicts of single columns, `"author__name"` included; of all columns where nothing is named or computed.
 
         Args:
             columns: Names, paths across to-one relations, attributes, or labelled SQL.
             computed: What else is read under a name: SQL, or aggregates of related rows like `posts=Count("posts")`.
         """
-        named = columns or fields_of(self.model).columns
-        names = [*[name_of(column) for column in named], *computed]
-        rows = await self._columns([*named, *[over_related(self.model, each) for each in computed.values()]])
+        if not columns and not computed:
+            # With its key among the columns every row is another one anyway.
+            return await self._planned(self.plan.but(distinct=False)).values(*fields_of(self.model).columns)
+        names = [*[name_of(column) for column in columns], *computed]
+        rows = await self._columns([*columns, *[over_related(self.model, each) for each in computed.values()]])
         return [dict(zip(names, row, strict=True)) for row in rows]
 
     @overload
@@ -309,7 +311,7 @@ class Query(Selection[M]):
 
     async def update(
         self,
-        values: Mapping[str, object] | None = None,
+        values: object = None,
         /,
         *,
         auto_commit: bool | None = None,
@@ -325,7 +327,7 @@ class Query(Selection[M]):
             UsageError: The query has no condition, and `all_rows` is not given; or it has links that load something.
             SaveError: The database refused.
         """
-        given = {**(values or {}), **columns}
+        given = collect(values, columns)
         check_plan(self.model, self.plan, "update", all_rows=all_rows)
         check_columns(self.model, given)
 

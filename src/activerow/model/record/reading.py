@@ -50,39 +50,27 @@ class Reading:
     @classmethod
     def filter_by(
         cls: type[HasQuery[Q_co]],
-        values: Mapping[str, object] | None = None,
-        /,
-        *,
+        *groups: Mapping[str, object] | Q,
         session: AsyncSession | None = None,
         **lookups: object,
     ) -> Q_co: ...
     @overload
     @classmethod
     def filter_by(
-        cls,
-        values: Mapping[str, object] | None = None,
-        /,
-        *,
-        session: AsyncSession | None = None,
-        **lookups: object,
+        cls, *groups: Mapping[str, object] | Q, session: AsyncSession | None = None, **lookups: object
     ) -> Query[Self]: ...
     @on_class
     @classmethod
     def filter_by(
-        cls,
-        values: Mapping[str, object] | None = None,
-        /,
-        *,
-        session: AsyncSession | None = None,
-        **lookups: object,
+        cls, *groups: Mapping[str, object] | Q, session: AsyncSession | None = None, **lookups: object
     ) -> Any:
         """The rows for which all lookups hold: `filter_by(email="a@b.c", age__gte=18)`.
 
         Raises:
             UnknownFieldError, UnknownLookupError: A name does not exist.
-            UsageError: A value does not fit its lookup.
+            UsageError: A value does not fit its lookup; or something is no lookup, but SQL, say.
         """
-        return _start(cls, session).filter_by(values, **lookups)
+        return _start(cls, session).filter_by(*groups, **lookups)
 
     @overload
     @classmethod
@@ -90,17 +78,20 @@ class Reading:
         cls: type[HasQuery[Q_co]],
         *conditions: ColumnExpressionArgument[bool] | Q,
         session: AsyncSession | None = None,
+        **lookups: object,
     ) -> Q_co: ...
     @overload
     @classmethod
     def where(
-        cls, *conditions: ColumnExpressionArgument[bool] | Q, session: AsyncSession | None = None
+        cls, *conditions: ColumnExpressionArgument[bool] | Q, session: AsyncSession | None = None, **lookups: object
     ) -> Query[Self]: ...
     @on_class
     @classmethod
-    def where(cls, *conditions: ColumnExpressionArgument[bool] | Q, session: AsyncSession | None = None) -> Any:
+    def where(
+        cls, *conditions: ColumnExpressionArgument[bool] | Q, session: AsyncSession | None = None, **lookups: object
+    ) -> Any:
         """The rows for which all conditions hold: `where(User.age >= 18)`, `where(Q(age=1) | Q(name="x"))`."""
-        return _start(cls, session).where(*conditions)
+        return _start(cls, session).where(*conditions, **lookups)
 
     @overload
     @classmethod

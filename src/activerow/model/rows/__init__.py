@@ -7,9 +7,10 @@
 - `members`: rows taken out of a to-many relation.
 """
 
+from activerow.mapping import collect
 from activerow.model.rows.rereading import read_again
 from activerow.model.rows.saving import is_changed
-from activerow.model.rows.values import Values, check_names, check_new, collect, equal, fill
+from activerow.model.rows.values import Values, check_names, check_new, equal, fill
 from activerow.model.rows.writes import Deletion, Insertion, Saving, Update
 
 __all__ = [

@@ -27,22 +27,6 @@ Values = Mapping[str, object] | object | None
 _FORM_LEFTOVERS = frozenset({"csrf_token", "submit"})
 
 
-def collect(values: Values, columns: Mapping[str, object]) -> dict[str, object]:
-    """One dict of a mapping or Pydantic model and keyword arguments; the latter win.
-
-    Raises:
-        UsageError: `values` is neither.
-    """
-    if values is None:
-        return dict(columns)
-    if isinstance(values, Mapping):
-        return {**values, **columns}
-    names = getattr(values, "model_fields_set", None)
-    if names is None:
-        raise UsageError(f"values must be a mapping or a Pydantic model, not {type(values).__name__}")
-    return {**{name: getattr(values, name) for name in names}, **columns}
-
-
 def check_new(model: type, given: Mapping[str, object]) -> dict[str, object]:
     """`given` without form leftovers, for a new row.
 

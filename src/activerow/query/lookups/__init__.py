@@ -17,14 +17,18 @@ from activerow.query.lookups.columns import (
     bare,
     by_primary_key,
     column_at,
+    directed,
     joined,
     name_of,
     reverse,
     sort_key,
+    speaks_of_others,
+    tables_in,
 )
 from activerow.query.lookups.comparison import Comparison
 from activerow.query.lookups.conditions import condition_of
 from activerow.query.lookups.keys import Key, among, check_unique, is_wide, primary_key
+from activerow.query.lookups.operands import kind_name
 from activerow.query.lookups.paths import Field, field_at, related_alias
 from activerow.query.lookups.resolving import comparison_of, lookup_at
 from activerow.query.lookups.simple import Simple, simple_lookups
@@ -44,9 +48,11 @@ __all__ = [
     "column_at",
     "comparison_of",
     "condition_of",
+    "directed",
     "field_at",
     "is_wide",
     "joined",
+    "kind_name",
     "lookup_at",
     "name_of",
     "over_group",
@@ -56,4 +62,6 @@ __all__ = [
     "reverse",
     "simple_lookups",
     "sort_key",
+    "speaks_of_others",
+    "tables_in",
 ]

@@ -1,7 +1,7 @@
 """Aggregates as SQL: over the rows of a group, or over the related rows of each row."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from sqlalchemy import ColumnElement, Select, case, distinct, func, select, type_coerce
@@ -13,7 +13,7 @@ from activerow.aggregates import Aggregate, Avg, Count
 from activerow.errors import UsageError
 from activerow.mapping import Type, implementation, kind_of, mapper_of, primary_key_names
 from activerow.q import Q
-from activerow.query.lookups.columns import Column, column_at
+from activerow.query.lookups.columns import Column, column_at, speaks_of_others
 from activerow.query.lookups.conditions import condition_of
 from activerow.query.lookups.paths import Field, field_at, related_alias
 
@@ -120,14 +120,16 @@ def over_related(model: type, computed: object) -> Any:
 
 def _direct(model: type, aggregate: Aggregate[Any]) -> Column:
     """The aggregate of a column of the group's rows, or of rows that each refers to."""
-    condition = condition_of(model, aggregate.where) if aggregate.where is not None else None
+    where = Q() if aggregate.where is None else Q(aggregate.where)
+    condition = condition_of(model, where)
+    foreign = any(speaks_of_others(model, part) for part in where.expressions())
     if isinstance(aggregate.of, str) and aggregate.of == "*":
         _refuse_distinct(aggregate)
-        every = func.count() if condition is None else func.count(case((condition, 1)))
-        return Column(every)
+        return Column(func.count() if condition is None else func.count(case((condition, 1))), foreign=foreign)
     column = _column(model, aggregate.of)
     expression = column.expression if condition is None else case((condition, column.expression))
-    return Column(applied(aggregate.function, expression, once=aggregate.distinct), column.hops)
+    value = applied(aggregate.function, expression, once=aggregate.distinct)
+    return replace(column, expression=value, key=None, foreign=foreign or column.foreign)
 
 
 def _refuse_distinct(aggregate: Aggregate[Any]) -> None:
@@ -177,22 +179,16 @@ def _related(model: type, aggregate: Aggregate[Any]) -> _Related | None:
         raise UsageError(f"{aggregate!r} needs a column of the related rows, like {path}__id")
     source, entity = _joined(model, relations)
     if aggregate.where is not None:
-        _refuse_sql(aggregate, aggregate.where)
-        condition = condition_of(relations[-1].mapper.class_, aggregate.where, entity)
+        where = Q(aggregate.where)
+        if any(True for _ in where.expressions()):
+            # Related rows stand under a name of their own, which SQL from outside does not speak of.
+            raise UsageError(f"where= of {aggregate!r} takes lookups on the related rows, like Q(age__gte=18), not SQL")
+        condition = condition_of(relations[-1].mapper.class_, where, entity)
         source = source if condition is None else source.where(condition)
     if field.relation is not None:
         _refuse_distinct(aggregate)
         return _Related(aggregate, source, None)
     return _Related(aggregate, source, getattr(entity, field.name))
-
-
-def _refuse_sql(aggregate: Aggregate[Any], group: Q) -> None:
-    """Related rows stand under a name of their own, which SQL from outside does not speak of."""
-    for part in group.parts:
-        if isinstance(part, Q):
-            _refuse_sql(aggregate, part)
-        elif not isinstance(part, tuple):
-            raise UsageError(f"where= of {aggregate!r} takes lookups on the related rows, like Q(age__gte=18), not SQL")
 
 
 def _path(of: object) -> str | None:

@@ -1,15 +1,15 @@
 """Sort keys: `"-created_at"`, `"author__name"` or SQL expressions; and the columns that paths lead to."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, Select, TextClause, UnaryExpression
+from sqlalchemy import ColumnElement, Select, SelectBase, TextClause, UnaryExpression
 from sqlalchemy.orm import RelationshipProperty
 from sqlalchemy.sql import operators
 
 from activerow.errors import UsageError
-from activerow.mapping import mapper_of, primary_key_names
+from activerow.mapping import entity_of, mapper_of, primary_key_names
 from activerow.query.lookups.paths import field_at, related_alias
 
 Hops = tuple[str, ...]
@@ -23,6 +23,8 @@ class Column:
     hops: Hops = ()
     key: str | None = None
     """How it was written, where that says all: the name of a column of the model itself, `-created_at`."""
+    foreign: bool = False
+    """It is SQL that speaks of other tables than the model's, which are to be joined."""
 
 
 def column_at(model: type, path: object) -> Column:
@@ -33,7 +35,8 @@ def column_at(model: type, path: object) -> Column:
         UsageError: The path leads to a relation, or to several rows.
     """
     if not isinstance(path, str):
-        return Column(_expression(path))
+        expression = _expression(path)
+        return Column(expression, foreign=speaks_of_others(model, expression))
     field = field_at(model, path)
     owner = model
     for name in field.hops:
@@ -48,6 +51,24 @@ def column_at(model: type, path: object) -> Column:
     return Column(getattr(entity, field.name), field.hops)
 
 
+def speaks_of_others(model: type, expression: Any) -> bool:
+    """Whether SQL has columns of other tables than the model's own; those inside of a subquery are its affair."""
+    own = {hash(table) for table in mapper_of(model).tables}
+    return any(hash(table) not in own for table in tables_in(expression))
+
+
+def tables_in(expression: Any) -> Iterator[Any]:
+    """The tables whose columns SQL speaks of, outside of its subqueries."""
+    parts = [expression.__clause_element__() if hasattr(expression, "__clause_element__") else expression]
+    while parts:
+        part = parts.pop()
+        table = getattr(part, "table", None)
+        if table is not None:
+            yield table
+        elif not isinstance(part, SelectBase):
+            parts += part.get_children()
+
+
 def _expression(value: Any) -> Any:
     if isinstance(getattr(value, "property", None), RelationshipProperty):
         raise UsageError(f"{value} is a relation, not a column; name a column of the related row")
@@ -60,9 +81,9 @@ def name_of(column: Any) -> str:
     """The name under which a column is given back: its path, its attribute's name, or its label.
 
     Raises:
-        UsageError: It is SQL without a label.
+        UsageError: It is SQL without a label, or nothing that names a column.
     """
-    name = column if isinstance(column, str) else getattr(column, "key", None)
+    name = column if isinstance(column, str) else getattr(_expression(column), "key", None)
     if not isinstance(name, str):
         raise UsageError(f"an SQL expression has no name to be given back under: {column}.label('name') gives it one")
     return name
@@ -76,9 +97,11 @@ def sort_key(model: type, key: object) -> Column:
     """
     if not isinstance(key, str):
         return column_at(model, key)
-    column = column_at(model, key.removeprefix("-"))
+    name = key.removeprefix("-")
+    column = column_at(model, name)
     expression = column.expression.desc() if key.startswith("-") else column.expression
-    return Column(expression, column.hops, None if column.hops else key)
+    # The SQL of a hybrid is what its code answers this time.
+    return Column(expression, column.hops, key if name in entity_of(model).columns else None)
 
 
 def by_primary_key(model: type) -> tuple[Column, ...]:
@@ -92,7 +115,9 @@ def reverse(keys: Iterable[Column]) -> tuple[Column, ...]:
     Raises:
         UsageError: A key is plain text.
     """
-    return tuple(Column(_reversed(key.expression), key.hops, key.key and f"reversed {key.key}") for key in keys)
+    return tuple(
+        replace(key, expression=_reversed(key.expression), key=key.key and f"reversed {key.key}") for key in keys
+    )
 
 
 def _reversed(key: Any) -> Any:
@@ -114,7 +139,13 @@ def _reversed(key: Any) -> Any:
 def bare(key: Any) -> Any:
     """What a sort key sorts by, without its direction."""
     modifier, inner = _modifier(key)
-    return inner if modifier is not None else key
+    return bare(inner) if modifier is not None else key
+
+
+def directed(key: Any, by: Any) -> Any:
+    """`by`, sorted in the direction of another key."""
+    modifier, inner = _modifier(key)
+    return by if modifier is None else UnaryExpression(directed(inner, by), modifier=cast("Any", modifier))
 
 
 def _modifier(expression: ColumnElement[Any]) -> tuple[object, Any]:

@@ -25,10 +25,12 @@ class Given(NamedTuple):
     Attributes:
         form: What of it the SQL depends on; None where that is the value itself.
         value: What is bound, or SQL.
+        of_null: What the comparison then says of NULL: True, False, or None for unknown.
     """
 
     form: Hashable
     value: Any
+    of_null: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -81,7 +83,7 @@ class ColumnComparison(ShapedComparison):
         reason = None if is_expression(fits) else lookup.check(fits)
         if reason is not None:
             raise self.operand.refused(lookup, f"takes {reason}")
-        return Given(lookup, fits)
+        return Given(lookup, fits, lookup.of_null)
 
     def _taken(self, value: Any) -> Any:
         """The value in the form that the lookup takes."""

@@ -5,22 +5,28 @@ not find its NULL rows (ask for them with `isnull`). `exact` and `in` compare as
 and its like mind letter case on every backend, and those with an `i` before them on none.
 
 A path across a relation asks whether there is a related row (`EXISTS`). All lookups of one call on one path ask for the
-same related row, except those under a `~`, which ask that there is no such row.
+same related row, except those under a `~`, which ask that there is no such row. Where a to-one relation leads to none,
+the columns beyond it are NULL.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, cast
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Integer, and_, literal_column, not_, or_, select
+from sqlalchemy import Boolean, Integer, and_, literal_column, not_, or_, select
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.sql.operators import OperatorType
 
-from activerow.errors import UsageError
+from activerow.mapping import mapper_of
 from activerow.q import Condition, Connector, Q
 from activerow.query.lookups.comparison import Comparison, Given
 from activerow.query.lookups.paths import related_alias
 from activerow.query.lookups.resolving import lookup_at
 
 _ONE: Final = literal_column("1", Integer())
+_MOST_IN_A_ROW: Final = 500
 
 
 def condition_of(model: type, group: Q, entity: Any = None) -> Condition | None:
@@ -28,7 +34,7 @@ def condition_of(model: type, group: Q, entity: Any = None) -> Condition | None:
 
     Raises:
         UnknownFieldError, UnknownLookupError: A name does not exist.
-        UsageError: A value does not fit its lookup, or something is no condition.
+        UsageError: A value does not fit its lookup.
         InvalidDataError: A value could not be in its column.
     """
     entity = model if entity is None else entity
@@ -67,24 +73,10 @@ def _resolved(model: type, part: Q | tuple[str, object] | Condition) -> _Node:
     if isinstance(part, Q):
         return _Group(part.connector, part.negated, tuple(_resolved(model, member) for member in part.parts))
     if not isinstance(part, tuple):
-        return _clause(part)
+        return part
     path, value = part
     comparison = lookup_at(model, path)
     return _Asked(comparison, comparison.given(value))
-
-
-def _clause(condition: object) -> Condition:
-    """An SQL condition as it is.
-
-    Raises:
-        UsageError: It is none; most likely a row's attribute was compared instead of the class's.
-    """
-    attribute = getattr(condition, "__clause_element__", None)
-    element: object = attribute() if attribute is not None else condition
-    if not isinstance(element, ColumnElement):
-        kind = type(condition).__name__
-        raise UsageError(f"where() takes SQL conditions, like User.age > 18, and Q(...), not a {kind}")
-    return cast("Condition", element)
 
 
 # --- SQL ------------------------------------------------------------------------------------------------------------
@@ -111,11 +103,36 @@ def _sql(place: _Place, node: _Node) -> Condition:
     if not isinstance(node, _Group):
         return node
     if node.connector == "or":
-        joined = or_(*[_sql(place, member) for member in node.members])
+        joined = _joined(or_, [_sql(place, member) for member in node.members])
     else:
-        conditions = list(_conjunction(place, node))
-        joined = conditions[0] if len(conditions) == 1 else and_(*conditions)
+        joined = _joined(and_, list(_conjunction(place, node)))
     return not_(joined) if node.negated else joined
+
+
+def _joined(connect: Callable[..., Condition], conditions: Sequence[Condition]) -> Condition:
+    """The conditions in one, in brackets where they are so many that SQLite could not descend into them."""
+    if len(conditions) == 1:
+        return conditions[0]
+    while len(conditions) > _MOST_IN_A_ROW:
+        chunks = [conditions[start : start + _MOST_IN_A_ROW] for start in range(0, len(conditions), _MOST_IN_A_ROW)]
+        conditions = [_Brackets(connect(*chunk)) for chunk in chunks]
+    return connect(*conditions)
+
+
+class _Brackets(FunctionElement[bool]):
+    """A condition in brackets that SQLAlchemy does not take off."""
+
+    inherit_cache = True
+    type = Boolean()
+
+    def self_group(self, against: OperatorType | None = None) -> "_Brackets":  # noqa: ARG002
+        """Stand as a condition of its own."""
+        return self
+
+
+@compiles(_Brackets)
+def _write_brackets(element: _Brackets, compiler: SQLCompiler, **options: Any) -> str:
+    return f"({compiler.process(element.clauses, **options)})"
 
 
 def _conjunction(place: _Place, group: _Group) -> Iterable[Condition]:
@@ -151,6 +168,31 @@ def _next_hop(place: _Place, node: _Node) -> str | None:
 
 
 def _exists(place: _Place, hop: str, inner: _Node) -> Condition:
+    """There is a related row for which `inner` holds; or, of a to-one relation, none, where NULL in its place would do.
+
+    So `author__name=None` finds the rows for which `values("author__name")` shows None.
+    """
     there = place.beyond(hop)
-    rows = select(_ONE).select_from(there.entity)
-    return rows.where(getattr(place.entity, hop).of_type(there.entity), _sql(there, inner)).exists()
+    relation = getattr(place.entity, hop)
+    rows = select(_ONE).select_from(there.entity).where(relation.of_type(there.entity))
+    found = rows.where(_sql(there, inner)).exists()
+    if relation.property.uselist or not _of_nulls(relation.property.mapper.class_, inner, len(there.hops)):
+        return found
+    return or_(not_(rows.exists()), found)
+
+
+def _of_nulls(model: type, node: _Node, depth: int) -> bool | None:
+    """What is said of a row of `model` that is not there, whose columns are all NULL; None is unknown, as in SQL."""
+    if isinstance(node, _Asked):
+        for hop in node.hops[depth:]:
+            relation = mapper_of(model).relationships[hop]
+            if relation.uselist:
+                return False
+            model = relation.mapper.class_
+        return node.given.of_null
+    if not isinstance(node, _Group):
+        return None
+    found = {_of_nulls(model, member, depth) for member in node.members}
+    decided = node.connector == "or"
+    said = decided if decided in found else None if None in found else not decided
+    return (None if said is None else not said) if node.negated else said

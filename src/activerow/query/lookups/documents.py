@@ -55,7 +55,9 @@ class DocumentComparison(Comparison):
     __slots__ = ()
 
     def given(self, value: Any) -> Given:
-        return Given(None, self._accepted(value))
+        build = self._accepted(value)
+        of_null = self.lookup.chosen(value).of_null if value is None or self.lookup.takes in {"flag", "list"} else None
+        return Given(None, build, of_null)
 
     def condition(self, entity: Any, given: Given) -> Condition:
         return cast("_Build", given.value)(getattr(entity, self.operand.field.name))

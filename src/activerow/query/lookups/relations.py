@@ -29,10 +29,9 @@ class RelationComparison(ShapedComparison):
 
     def given(self, value: Any) -> Given:
         word = self.lookup.word
-        if word == "isnull":
-            return Given("absent" if flag_of(self.operand, self.lookup, value) else "present", None)
-        if value is None and word in {"exact", "ne"}:
-            return Given("absent" if word == "exact" else "present", None)
+        if word == "isnull" or (value is None and word in {"exact", "ne"}):
+            absent = flag_of(self.operand, self.lookup, value) if word == "isnull" else word == "exact"
+            return Given("absent" if absent else "present", None, of_null=absent)
         rows = items_of(self.operand, self.lookup, value) if word in {"in", "not_in"} else [value]
         return Given("not among" if word in _NEGATIVE else "among", [self._key(row) for row in rows])
 

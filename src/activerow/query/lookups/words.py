@@ -14,7 +14,7 @@ Sql = ColumnElement[Any]
 
 
 class _Null(Lookup):
-    word, takes = "isnull", "nothing"
+    word, takes, of_null = "isnull", "nothing", True
 
     def sql(self, column: Sql, value: None) -> Condition:
         del value
@@ -22,7 +22,7 @@ class _Null(Lookup):
 
 
 class _NotNull(Lookup):
-    word, takes = "isnull", "nothing"
+    word, takes, of_null = "isnull", "nothing", False
 
     def sql(self, column: Sql, value: None) -> Condition:
         del value
@@ -147,13 +147,15 @@ class In(Lookup):
     summary = "One of these, separated by commas."
 
     def chosen(self, value: Any) -> Lookup:
-        return _IN_OR_NULL if _has_none(value) else self
+        return _IN_NOTHING if _is_empty(value) else _IN_OR_NULL if _has_none(value) else self
 
     def sql(self, column: Sql, value: Any) -> Condition:
         return column.in_(value)
 
 
 class _InOrNull(In):
+    of_null = True
+
     def sql(self, column: Sql, value: Any) -> Condition:
         return or_(column.in_(value), column.is_(None))
 
@@ -166,18 +168,33 @@ class NotIn(Lookup):
     summary = "None of these, separated by commas; rows without a value are left out."
 
     def chosen(self, value: Any) -> Lookup:
-        return _NEITHER_IN_NOR_NULL if _has_none(value) else self
+        return _NOT_IN_NOTHING if _is_empty(value) else _NEITHER_IN_NOR_NULL if _has_none(value) else self
 
     def sql(self, column: Sql, value: Any) -> Condition:
         return column.not_in(value)
 
 
 class _NeitherInNorNull(NotIn):
+    of_null = False
+
     def sql(self, column: Sql, value: Any) -> Condition:
         return and_(column.not_in(value), column.is_not(None))
 
 
+class _InNothing(In):
+    of_null = False
+
+
+class _NotInNothing(NotIn):
+    of_null = True
+
+
 _IN_OR_NULL, _NEITHER_IN_NOR_NULL = _InOrNull(), _NeitherInNorNull()
+_IN_NOTHING, _NOT_IN_NOTHING = _InNothing(), _NotInNothing()
+
+
+def _is_empty(value: Any) -> bool:
+    return isinstance(value, list) and not value
 
 
 def _has_none(value: Any) -> bool:

@@ -8,9 +8,10 @@
 """
 
 from activerow.query.plan.include import Chosen, Path, Tree, path_of, target_of, tree_of
+from activerow.query.plan.joins import is_of_joined
 from activerow.query.plan.plan import Plan
 from activerow.query.plan.prepare import PreparedStatement, compiled_once
-from activerow.query.plan.selection import EVERYTHING, Selection
+from activerow.query.plan.selection import EVERYTHING, Selection, whole_number
 
 __all__ = [
     "EVERYTHING",
@@ -21,7 +22,9 @@ __all__ = [
     "Selection",
     "Tree",
     "compiled_once",
+    "is_of_joined",
     "path_of",
     "target_of",
     "tree_of",
+    "whole_number",
 ]

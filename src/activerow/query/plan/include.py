@@ -1,12 +1,14 @@
 """Paths of relations to load along with a query, and the loader options they become."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, cast
 
 from sqlalchemy import ColumnElement
-from sqlalchemy.orm import QueryableAttribute, RelationshipProperty, joinedload, selectinload
+from sqlalchemy.orm import QueryableAttribute, RelationshipProperty, defaultload, joinedload, selectinload
 from sqlalchemy.orm.interfaces import ORMOption
+from sqlalchemy.sql.base import ExecutableOption
 
 from activerow.errors import UnknownFieldError, UsageError
 from activerow.mapping import fields_of, hiding_of, mapper_of
@@ -118,26 +120,65 @@ def tree_of(paths: Iterable[Path]) -> Tree:
 # --- with the query -------------------------------------------------------------------------------------------------
 
 
-def include_options(model: type, paths: tuple[Path, ...], *, joins: bool) -> tuple[ORMOption, ...]:
-    """Loader options for `paths`: to-many by a second SELECT, to-one by JOIN where `joins` allows it."""
+def include_options(
+    model: type, paths: tuple[Path, ...], *, joins: bool, others: Iterable[ExecutableOption] = ()
+) -> tuple[ORMOption, ...]:
+    """Loader options for `paths`: to-many by a second SELECT, to-one by JOIN where `joins` allows it.
+
+    Raises:
+        UsageError: A relation that is chosen in part is loaded by one of the `others`, too.
+    """
     # Conditions are compared by what they are, and no cache could tell them apart.
     wheres: dict[Path, ColumnElement[bool]] = {path: path.where for path in paths if isinstance(path, Chosen)}
-    return tuple(_options(model, tree_of(paths), joins, (), wheres)) if wheres else _plain_options(model, paths, joins)
+    decided = _decided(model, others)
+    for path in wheres.keys() & decided:
+        raise UsageError(f"include(where=...) of {'.'.join(path)} and an option both say how to load it: leave one out")
+    if not wheres and not decided:
+        return _plain_options(model, paths, joins)
+    return tuple(_Writer(joins, wheres, decided).options(model, tree_of(paths), ()))
 
 
 @lru_cache(maxsize=512)
 def _plain_options(model: type, paths: tuple[Path, ...], joins: bool) -> tuple[ORMOption, ...]:
-    return tuple(_options(model, tree_of(paths), joins, (), {}))
+    return tuple(_Writer(joins, {}, frozenset()).options(model, tree_of(paths), ()))
 
 
-def _options(
-    model: type, tree: Tree, joins: bool, before: Path, wheres: Mapping[Path, ColumnElement[bool]]
-) -> Iterator[Any]:
-    for name, branch in tree.items():
-        relation, path = _relation_at(model, name), (*before, name)
-        load = joinedload if joins and not relation.uselist else selectinload
-        attribute = getattr(model, name)
+def _decided(model: type, options: Iterable[Any]) -> frozenset[Path]:
+    """The relations whose loading SQLAlchemy's own options decide."""
+    found: set[Path] = set()
+    for element in (element for option in options for element in getattr(option, "context", ())):
+        root, *steps = element.path.path
+        if element.strategy and element.strategy[0][0] == "lazy" and issubclass(model, root.class_):
+            found.add(tuple(step.key for step in steps if isinstance(step, RelationshipProperty)))
+    return frozenset(found)
+
+
+@dataclass(frozen=True, slots=True)
+class _Writer:
+    """Writes loader options.
+
+    Attributes:
+        joins: To-one relations are joined.
+        wheres: Conditions on the rows at the end of paths.
+        decided: What others say how to load, who would contradict another way.
+    """
+
+    joins: bool
+    wheres: Mapping[Path, ColumnElement[bool]]
+    decided: frozenset[Path]
+
+    def options(self, model: type, tree: Tree, before: Path) -> Iterator[Any]:
+        """The options for the branches of `tree`, which stands at the end of `before`."""
+        for name, branch in tree.items():
+            relation, path = _relation_at(model, name), (*before, name)
+            option = self._option(getattr(model, name), relation, path)
+            further = self.options(relation.mapper.class_, branch, path)
+            yield option.options(*further) if branch else option
+
+    def _option(self, attribute: Any, relation: RelationshipProperty[Any], path: Path) -> Any:
+        if path in self.decided:
+            return defaultload(attribute)
+        if not self.joins or relation.uselist:
+            return selectinload(attribute.and_(self.wheres[path]) if path in self.wheres else attribute)
         # A hidden row must not take along the rows that refer to it, whatever kind of JOIN is mapped.
-        inner = {"innerjoin": False} if load is joinedload and hiding_of(relation.mapper.class_) else {}
-        option = load(attribute.and_(wheres[path]) if path in wheres else attribute, **inner)
-        yield option.options(*_options(relation.mapper.class_, branch, joins, path, wheres)) if branch else option
+        return joinedload(attribute, innerjoin=False) if hiding_of(relation.mapper.class_) else joinedload(attribute)

@@ -1,9 +1,10 @@
 """What a query asks for, as data, and the statements it becomes."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self, cast
 
 from sqlalchemy import (
+    BigInteger,
     ColumnElement,
     Integer,
     Select,
@@ -11,6 +12,7 @@ from sqlalchemy import (
     Subquery,
     bindparam,
     func,
+    literal,
     literal_column,
     select,
     tuple_,
@@ -23,9 +25,9 @@ from sqlalchemy.sql.visitors import iterate
 from activerow.backends import Backend
 from activerow.errors import UsageError
 from activerow.mapping import criteria_of, primary_key_names
-from activerow.query.lookups import Column, Simple, applied, bare, by_primary_key, joined, reverse
+from activerow.query.lookups import Column, Simple, applied, by_primary_key, joined, reverse
 from activerow.query.plan.include import Path, include_options
-from activerow.query.plan.joins import Join, are_own, once, with_joins
+from activerow.query.plan.joins import Join, are_own, check_sources, once, with_joins
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,8 @@ class Plan:
     joins: tuple[Join, ...] = ()
     shown: tuple[type, ...] = ()
     only_hidden: bool = False
+    foreign: bool = False
+    """A condition has columns of other tables, joined or brought in by it."""
 
     # -- conditions ----------------------------------------------------------------------------------------------
 
@@ -110,7 +114,7 @@ class Plan:
         for link in ("most", "skip"):
             if getattr(self, link) is not None:
                 names.append(link)
-                links[link] = bindparam(link, type_=Integer())
+                links[link] = bindparam(link, type_=BigInteger())
         return self.but(**links), names
 
     def parameters(self) -> list[object]:
@@ -130,7 +134,7 @@ class Plan:
         """The same, by primary key where no order was asked for."""
         return self if self.order else self.but(order=by_primary_key(model))
 
-    def backwards(self, model: type) -> Self:
+    def backwards(self, model: type, call: str = "last") -> Self:
         """The same in the opposite order.
 
         Raises:
@@ -138,7 +142,7 @@ class Plan:
         """
         if self.most is not None or self.skip is not None:
             raise UsageError(
-                "last() of a query with limit or offset would be another row; reverse its order_by instead"
+                f"{call}() of a query with limit or offset would be about other rows; reverse its order_by instead"
             )
         return self.but(order=reverse(self.ordered(model).order))
 
@@ -177,11 +181,8 @@ class Plan:
         statement: Select[Any] = select(cast("type[Any]", model))
         if options:
             statement = statement.options(*options)
-        if self.distinct:
-            # What rows are sorted by must be among the columns; the reader takes the first one alone.
-            statement = statement.add_columns(*[bare(key.expression) for key in self.order if key.hops])
-        statement = self._cut(self._sorted(self._filtered(statement, model), model), model)
-        statement = once(statement, model, self.order) if self.joins else statement
+        # Rows of a model differ; and not every type that they may have can be compared (json on PostgreSQL).
+        statement = self.but(distinct=False)._read(statement, model)
         return statement.execution_options(populate_existing=True) if self.lock is not None else statement
 
     def values(self, model: type, columns: tuple[Column, ...]) -> Select[Any]:
@@ -190,9 +191,7 @@ class Plan:
 
     def onto(self, selected: Select[Any], model: type, columns: tuple[Column, ...]) -> Select[Any]:
         """A SELECT of `columns` that reads them of the rows."""
-        statement = self._filtered(selected.select_from(model).options(*self.criteria_options(model)), model)
-        statement = once(statement, model, (*columns, *self.order)) if self._repeats(model, columns) else statement
-        return self._cut(self._sorted(statement, model, columns), model)
+        return self._read(selected.select_from(model).options(*self.criteria_options(model)), model, columns)
 
     def keys(self, model: type) -> Select[Any]:
         """SELECT of the primary keys of the rows."""
@@ -206,20 +205,20 @@ class Plan:
             outer = select(func.count()).options(*self.criteria_options(model))
             return outer.select_from(plan.keys(model).subquery())
         statement = select(func.count()).select_from(model).options(*self.criteria_options(model))
-        return self._without_lock("count()")._filtered(statement, model)
+        return self._without_lock("count()").but(order=())._read(statement, model)
 
     def exists(self, model: type) -> Select[int]:
         """SELECT of a row of one constant for each row."""
         statement = select(literal_column("1", Integer())).select_from(model).options(*self.criteria_options(model))
-        return self._cut(self._filtered(statement, model), model)
+        return self.but(order=())._read(statement, model)
 
     def aggregate(self, model: type, function: str, column: Column) -> Select[Any]:
         """SELECT of an aggregate of one column over the rows."""
         plan = self._without_lock(f"{function}()")
         if not self._is_cut():
             value = applied(function, column.expression)
-            return plan.but(order=()).values(model, (Column(value, column.hops),))
-        name = Column(column.expression.label("value"), column.hops)
+            return plan.but(order=()).values(model, (replace(column, expression=value),))
+        name = replace(column, expression=column.expression.label("value"))
         outer = select(applied(function, plan.values(model, (name,)).subquery().c.value))
         return outer.options(*self.criteria_options(model))
 
@@ -228,7 +227,7 @@ class Plan:
         if (
             self.most is None
             and self.skip is None
-            and not self.joins
+            and not (self.joins or self.foreign)
             and (backend.reads_own_table or not self._has_subquery())
         ):
             return self.where(model)
@@ -241,25 +240,31 @@ class Plan:
 
     # -- pieces --------------------------------------------------------------------------------------------------
 
+    def _read(self, statement: Select[Any], model: type, columns: tuple[Column, ...] = ()) -> Select[Any]:
+        """`statement` for the rows; a row that joins repeat comes once, where its own columns alone are asked for."""
+        order, ties = self.order, tuple[ColumnElement[bool], ...]()
+        if (self.joins or self.foreign) and are_own(columns):
+            found = self._filtered(select(literal_column("1", Integer())).select_from(model), model)
+            statement, order = once(statement, model, found, order, self.conditions)
+        else:
+            statement, ties = self._filtered(statement, model), self.conditions
+        statement = joined(statement, model, (*columns, *order))
+        statement = statement.order_by(*[key.expression for key in order]) if order else statement
+        if (self.joins and self.options) or not are_own((*columns, *order)):
+            check_sources(statement, model, ties, (*columns, *order))
+        return self._cut(statement, model)
+
     def _filtered(self, statement: Select[Any], model: type) -> Select[Any]:
         statement = with_joins(statement, self.joins) if self.joins else statement
         return statement.where(*self.where(model)) if self.is_narrowed else statement
-
-    def _repeats(self, model: type, columns: tuple[Column, ...]) -> bool:
-        """Whether joins repeat the rows that `columns` are asked of."""
-        return bool(self.joins) and are_own(model, columns)
-
-    def _sorted(self, statement: Select[Any], model: type, columns: tuple[Column, ...] = ()) -> Select[Any]:
-        statement = joined(statement, model, (*columns, *self.order))
-        return statement.order_by(*[key.expression for key in self.order]) if self.order else statement
 
     def _cut(self, statement: Select[Any], model: type) -> Select[Any]:
         if self.distinct:
             statement = statement.distinct()
         if self.most is not None:
-            statement = statement.limit(self.most)
+            statement = statement.limit(_number(self.most))
         if self.skip is not None:
-            statement = statement.offset(self.skip)
+            statement = statement.offset(_number(self.skip))
         if self.lock is not None and self.joins:
             raise UsageError("rows that join() repeats cannot be locked; ask by lookups across relations, or by key")
         if self.lock is not None:
@@ -269,13 +274,12 @@ class Plan:
         return statement
 
     def _is_cut(self) -> bool:
-        return self.distinct or self.most is not None or self.skip is not None or bool(self.joins)
+        return self.distinct or self.most is not None or self.skip is not None or bool(self.joins) or self.foreign
 
     def _include_options(self, model: type) -> tuple[ORMOption, ...]:
         # PostgreSQL cannot lock the nullable side of an outer join, and MariaDB would lock the joined rows as well.
-        # Nor can rows that are grouped by their key bring other rows' columns along.
-        joins = self.lock is None and not self.joins
-        return include_options(model, self.include, joins=joins) if self.include else ()
+        joins = self.lock is None
+        return include_options(model, self.include, joins=joins, others=self.options) if self.include else ()
 
     def criteria_options(self, model: type) -> list[ExecutableOption]:
         """The options that change which rows there are, for statements that load none."""
@@ -289,3 +293,8 @@ class Plan:
 
     def _has_subquery(self) -> bool:
         return any(isinstance(part, SelectBase) for condition in self.conditions for part in iterate(condition))
+
+
+def _number(count: Any) -> Any:
+    # Not every driver counts beyond 31 bits by itself.
+    return literal(count, BigInteger()) if isinstance(count, int) else count

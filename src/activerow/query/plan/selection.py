@@ -1,18 +1,26 @@
 """What a query is made of: the model, the session, and what the links have gathered. Frozen data; nothing is read."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, Generic, Self, TypeVar, cast
 
-from sqlalchemy import ColumnElement, ColumnExpressionArgument, Select
+from sqlalchemy import ColumnElement, ColumnExpressionArgument, Select, false
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import QueryableAttribute, defer, load_only
 from sqlalchemy.sql.base import ExecutableOption
 
 from activerow.errors import UnknownFieldError, UsageError
-from activerow.mapping import Hiding, criterion_of, entity_of, fields_of, hiding_of
-from activerow.q import Q, all_of
-from activerow.query.lookups import Key, among, condition_of, simple_lookups, sort_key
+from activerow.mapping import Hiding, criterion_of, entity_of, fields_of, hiding_of, is_expression
+from activerow.q import Q, clause, lookups_of
+from activerow.query.lookups import (
+    Key,
+    among,
+    condition_of,
+    kind_name,
+    simple_lookups,
+    sort_key,
+    speaks_of_others,
+)
 from activerow.query.plan.include import Path, chosen, merged, path_of, target_of
 from activerow.query.plan.joins import Join
 from activerow.query.plan.plan import Lock, Plan
@@ -51,29 +59,54 @@ class Selection(Generic[M]):
 
     # -- links ---------------------------------------------------------------------------------------------------
 
-    def filter_by(self, values: Mapping[str, object] | None = None, /, **lookups: object) -> Self:
+    def filter_by(self, *groups: Mapping[str, object] | Q, **lookups: object) -> Self:
         """Only rows for which all lookups hold: `age__gte=18`, `posts__title__icontains="async"`.
 
         Args:
-            values: Lookups as a mapping, for names from outside.
+            groups: Lookups as a mapping, for names from outside; or groups of them, `Q(age=1) | ~Q(name="x")`.
             lookups: Names and values; see `activerow.lookups`.
 
         Raises:
             UnknownFieldError, UnknownLookupError: A name does not exist.
-            UsageError: A value does not fit its lookup.
+            UsageError: A value does not fit its lookup; or something is no lookup, but SQL, say.
             InvalidDataError: A value could not be in its column.
         """
-        given = (*values.items(), *lookups.items()) if values else lookups.items()
-        simple = simple_lookups(entity_of(self.model), given)
+        if any(isinstance(group, Q) for group in groups):
+            return self._narrowed(_named("filter_by", groups, lookups))
+        given = [pair for group in groups for pair in lookups_of(_mapping("filter_by", group))]
+        simple = simple_lookups(entity_of(self.model), (*given, *lookups.items()))
         if simple is None:
-            return self._narrowed(Q(values, **lookups), tuple(given))
+            return self._narrowed(Q(*groups, **lookups))
         return self._with(lookups=(*self.plan.lookups, *simple)) if simple else self
 
-    def where(self, *conditions: ColumnExpressionArgument[bool] | Q) -> Self:
-        """Only rows for which all conditions hold: `User.age >= 18`, or groups such as `Q(age=1) | ~Q(name="x")`."""
-        members = cast("tuple[ColumnElement[bool] | Q, ...]", conditions)
-        named = [pair for member in members if isinstance(member, Q) for pair in member.criteria()]
-        return self._narrowed(all_of(members), tuple(named))
+    def where(self, *conditions: ColumnExpressionArgument[bool] | Q, **lookups: object) -> Self:
+        """Only rows for which all conditions hold: SQL such as `User.age >= 18`, groups such as `Q(age=1) | Q(age=2)`.
+
+        Args:
+            conditions: SQL of the model's columns and of tables that `join` brings in; or groups.
+            lookups: As `filter_by` takes them.
+
+        Raises:
+            UnknownFieldError, UnknownLookupError, InvalidDataError: As `filter_by`.
+            UsageError: A value does not fit its lookup; or something is no condition.
+        """
+        return self._narrowed(Q(*conditions, **lookups))
+
+    def exclude(self, *groups: Mapping[str, object] | Q, **lookups: object) -> Self:
+        """Only rows for which the lookups do not all hold: `filter_by` negated, and as SQL, unknown for NULL.
+
+        Raises:
+            UnknownFieldError, UnknownLookupError, InvalidDataError: As `filter_by`.
+            UsageError: As `filter_by`; or there is no lookup.
+        """
+        group = _named("exclude", groups, lookups)
+        if not group.parts:
+            raise UsageError("exclude() without a lookup would leave out every row; none() says so")
+        return self._narrowed(~group)
+
+    def none(self) -> Self:
+        """No rows, whatever else is asked."""
+        return self._planned(self.plan.also(false()))
 
     def using(self, session: AsyncSession | None) -> Self:
         """The same query in another session; None asks the scope for one."""
@@ -92,11 +125,11 @@ class Selection(Generic[M]):
             outer: Keep rows without a match.
 
         Raises:
-            UsageError: `target` is a name.
+            UsageError: `target` is a name, or `on` no SQL.
         """
         if isinstance(target, str):
             raise UsageError(f"join() takes a relation's attribute or a model, like {self.model.__name__}.{target}")
-        return self._with(joins=(*self.plan.joins, Join(target, on, outer)))
+        return self._with(joins=(*self.plan.joins, Join(target, None if on is None else clause(on), outer)))
 
     def order_by(self, *keys: str | ColumnExpressionArgument[Any] | None) -> Self:
         """Sort by `"name"`, `"-created_at"` (descending), `"author__name"` or expressions, after the keys so far.
@@ -107,16 +140,24 @@ class Selection(Generic[M]):
             return self._with(order=())
         return self._with(order=(*self.plan.order, *[sort_key(self.model, key) for key in keys]))
 
+    def reverse(self) -> Self:
+        """The opposite order; by primary key, from the end, where no order was asked for.
+
+        Raises:
+            UsageError: The query has a limit or offset, which would cut the other end; or sorts by plain text.
+        """
+        return self._planned(self.plan.backwards(self.model, "reverse"))
+
     def limit(self, count: int | None) -> Self:
         """No more than `count` rows; relations that are included do not count."""
-        return self._with(most=_checked("limit", count))
+        return self._with(most=whole_number("limit", count))
 
     def offset(self, count: int | None) -> Self:
         """Pass over the first `count` rows."""
-        return self._with(skip=_checked("offset", count))
+        return self._with(skip=whole_number("offset", count))
 
     def distinct(self) -> Self:
-        """Each row once (SELECT DISTINCT)."""
+        """Of `values` and `pluck` each result once (SELECT DISTINCT). Rows of the model differ anyway."""
         return self._with(distinct=True)
 
     def include(self, *paths: Attribute, where: ColumnExpressionArgument[bool] | Q | None = None) -> Self:
@@ -133,17 +174,21 @@ class Selection(Generic[M]):
         """
         names = [path_of(self.model, path) for path in paths]
         if where is not None:
+            if not names:
+                raise UsageError("include(where=...) names no relation: include('posts', where=...)")
             names = [chosen(self.model, name, self._condition_at(name, where)) for name in names]
         return self._with(include=merged(self.plan.include, names))
 
     def only(self, *columns: Attribute) -> Self:
         """Load no other columns (and the primary key); reading one of the others raises `NotLoadedError`."""
-        option = load_only(*[self._column(column) for column in columns])
+        if not columns:
+            raise UsageError("only() takes the names of the columns to load, and none is named")
+        option = load_only(*[self._column("only", column) for column in columns])
         return self._with(columns=(*self.plan.columns, option))
 
     def defer(self, *columns: Attribute) -> Self:
         """Do not load these columns; reading one of them raises `NotLoadedError`."""
-        options = [defer(self._column(column)) for column in columns]
+        options = [defer(self._column("defer", column)) for column in columns]
         return self._with(columns=(*self.plan.columns, *options))
 
     def for_update(self, *, nowait: bool = False, skip_locked: bool = False) -> Self:
@@ -167,7 +212,16 @@ class Selection(Generic[M]):
         return self._with(replica=allowed)
 
     def options(self, *options: ExecutableOption) -> Self:
-        """SQLAlchemy's own options: `joinedload(...)`, `with_loader_criteria(...)`."""
+        """SQLAlchemy's own options: `joinedload(...)`, `with_loader_criteria(...)`.
+
+        Raises:
+            UsageError: Something is no option.
+        """
+        for option in options:
+            if not isinstance(cast("object", option), ExecutableOption):
+                raise UsageError(
+                    f"options() takes options of SQLAlchemy, like joinedload(...), not {kind_name(option)}"
+                )
         return self._with(options=(*self.plan.options, *options))
 
     def with_deleted(self, *models: type) -> Self:
@@ -200,15 +254,21 @@ class Selection(Generic[M]):
     def _planned(self, plan: Plan) -> Self:
         return type(self)(self.model, self.session, plan)
 
-    def _narrowed(self, group: Q, criteria: Sequence[tuple[str, object]]) -> Self:
+    def _narrowed(self, group: Q) -> Self:
         condition = condition_of(self.model, group)
         if condition is None:
             return self
-        return self._planned(self.plan.also(condition).but(named=(*self.plan.named, *criteria)))
+        plan = self.plan.also(condition).but(named=(*self.plan.named, *group.criteria()))
+        # SQL may speak of tables that are to be joined.
+        strange = any(speaks_of_others(self.model, part) for part in group.expressions())
+        return self._planned(plan.but(foreign=True) if strange else plan)
 
     def _condition_at(self, path: Path, where: Any) -> ColumnElement[bool]:
         target = target_of(self.model, path)
-        condition = condition_of(target, all_of((where,)))
+        group = Q(where)
+        condition = condition_of(target, group)
+        if any(speaks_of_others(target, part) for part in group.expressions()):
+            raise UsageError(f"include(where=...) speaks of {target.__name__} alone: ask of others by a lookup, Q(...)")
         if condition is None:
             raise UsageError(f"include(where=...) of {self.model.__name__}.{'.'.join(path)} says nothing: leave it out")
         return condition
@@ -222,15 +282,43 @@ class Selection(Generic[M]):
             raise UsageError(f"{link}() needs a model that mixes in SoftDelete, and {model.__name__} does not")
         return hiding
 
-    def _column(self, column: Attribute) -> QueryableAttribute[Any]:
-        name = column if isinstance(column, str) else column.key
+    def _column(self, link: str, column: Attribute) -> QueryableAttribute[Any]:
+        name: object = column if isinstance(column, str) else getattr(column, "key", None)
+        owner: object = getattr(column, "class_", self.model)
+        if not isinstance(name, str) or not (isinstance(owner, type) and issubclass(self.model, owner)):
+            raise UsageError(
+                f"{link}() takes columns of {self.model.__name__}, each by its name or as an attribute, not"
+                f" {column if isinstance(name, str) else kind_name(column)}"
+            )
         columns = fields_of(self.model).columns
         if name not in columns:
             raise UnknownFieldError(self.model.__name__, name, choices=columns)
         return cast("QueryableAttribute[Any]", getattr(self.model, name))
 
 
-def _checked(link: str, count: Any) -> int | None:
-    if count is not None and (not isinstance(count, int) or count < 0):
-        raise UsageError(f"{link}() takes a whole number from 0 on, or None")
+def whole_number(link: str, count: Any) -> int | None:
+    """A number of rows.
+
+    Raises:
+        UsageError: It is none, or more than a server counts.
+    """
+    if count is not None and (not isinstance(count, int) or isinstance(count, bool) or not 0 <= count < 2**63):
+        raise UsageError(f"{link}() takes a whole number from 0 on, of at most 63 bits, or None")
     return count
+
+
+def _named(link: str, groups: Iterable[object], lookups: Mapping[str, object]) -> Q:
+    """The lookups of a link in one group."""
+    return Q(*[group if isinstance(group, Q) else _mapping(link, group) for group in groups], **lookups)
+
+
+def _mapping(link: str, given: object) -> Mapping[str, object]:
+    """Accept lookups as a mapping.
+
+    Raises:
+        UsageError: They are SQL, or something else.
+    """
+    if isinstance(given, Mapping):
+        return cast("Mapping[str, object]", given)
+    cure = "SQL is where()'s: where(User.age > 18)" if is_expression(given) else f"not {kind_name(given)}"
+    raise UsageError(f"{link}() takes lookups, as keywords, a mapping or Q(...); {cure}")

@@ -14,9 +14,9 @@ from activerow.database import database_of
 from activerow.database.execution import Call
 from activerow.errors import UnknownFieldError, UsageError
 from activerow.mapping import primary_key_names
-from activerow.q import Condition
+from activerow.q import Condition, Q, clause
 from activerow.query.lookups import Column, Field, column_at, comparison_of, name_of, over_group
-from activerow.query.plan import Plan
+from activerow.query.plan import Plan, whole_number
 
 Keys = TypeVarTuple("Keys")
 A = TypeVar("A")
@@ -54,9 +54,14 @@ class Groups(Generic[*Keys]):
     # -- links ---------------------------------------------------------------------------------------------------
 
     def having(self, *conditions: ColumnExpressionArgument[bool], **lookups: object) -> Self:
-        """Only groups for which all hold: `having(users__gte=2)` of what `values` calls `users`, or SQL."""
-        given = cast("tuple[Condition, ...]", conditions)
-        return replace(self, conditions=(*self.conditions, *given, *lookups.items()))
+        """Only groups for which all hold: `having(users__gte=2)` of what `values` calls `users`, or SQL.
+
+        Raises:
+            UsageError: Something is neither.
+        """
+        if any(isinstance(condition, Q) for condition in conditions):
+            raise UsageError("having() takes lookups on what is computed, having(users__gte=2), or SQL, and no Q")
+        return replace(self, conditions=(*self.conditions, *map(clause, conditions), *lookups.items()))
 
     def order_by(self, *keys: Key) -> Self:
         """Sort the groups by names of keys and of what `values` computes (`"-users"` is descending), or by SQL."""
@@ -64,11 +69,11 @@ class Groups(Generic[*Keys]):
 
     def limit(self, count: int | None) -> Self:
         """No more than `count` groups."""
-        return replace(self, plan=replace(self.plan, most=_checked("limit", count)))
+        return replace(self, plan=replace(self.plan, most=whole_number("limit", count)))
 
     def offset(self, count: int | None) -> Self:
         """Pass over the first `count` groups."""
-        return replace(self, plan=replace(self.plan, skip=_checked("offset", count)))
+        return replace(self, plan=replace(self.plan, skip=whole_number("offset", count)))
 
     # -- terminals -----------------------------------------------------------------------------------------------
 
@@ -127,7 +132,8 @@ class Groups(Generic[*Keys]):
             raise UsageError("group_by() without keys needs something to compute: values(rows=Count())")
         selected = [_labelled(column, _name(key)) for key, column in zip(self.keys, keys, strict=True)]
         selected += [_labelled(column, name) for name, column in taken]
-        statement = self.plan.onto(cast("Select[Any]", select(*selected)), self.model, columns)
+        further = [column_at(self.model, each) for each in (*self.conditions, *self.order) if _is_sql(each)]
+        statement = self.plan.onto(cast("Select[Any]", select(*selected)), self.model, (*columns, *further))
         if keys:
             # By position: no server has to find out that an expression, which may hold a subquery, is the same one.
             statement = statement.group_by(*[text(str(number)) for number in range(1, len(keys) + 1)])
@@ -180,10 +186,9 @@ def _check_rows(model: type, plan: Plan) -> None:
         raise UsageError(f"{name} {', '.join(refused)}: leave that out, no rows are loaded")
 
 
-def _checked(link: str, count: Any) -> int | None:
-    if count is not None and (not isinstance(count, int) or count < 0):
-        raise UsageError(f"{link}() takes a whole number from 0 on, or None")
-    return count
+def _is_sql(given: object) -> bool:
+    """Rather than a name, or a name and a value."""
+    return not isinstance(given, str | tuple)
 
 
 def _name(key: Key) -> str | None:

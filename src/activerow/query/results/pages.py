@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from activerow.database import database_of
 from activerow.errors import InvalidPageError, UsageError
 from activerow.paging import CursorPage, Page
-from activerow.query.plan import Plan
+from activerow.query.plan import Plan, is_of_joined
 from activerow.query.results.cursors import Cursors, Position
 from activerow.query.results.keyset import Keyset, sort_keys, stable
 
@@ -151,8 +151,12 @@ def check_walk(plan: Plan, size: object) -> int:
 
     Raises:
         InvalidPageError: It is below 1.
-        UsageError: The query has a limit or offset, of which one page knows nothing.
+        UsageError: The query has a limit or offset, of which one page knows nothing; or is sorted by what is joined.
     """
+    if any(is_of_joined(key) for key in plan.order if plan.joins or key.foreign):
+        raise UsageError(
+            "after() of a query that sorts by another table: a cursor holds the model's own columns, and paths"
+        )
     if plan.most is not None or plan.skip is not None:
         raise UsageError("after() of a query with limit or offset: leave these out, size is the limit of each page")
     return min(_checked("after()", "size", size), _MOST - 1)

@@ -10,12 +10,12 @@ from operator import itemgetter
 from typing import Any, cast
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import Select, TextClause, select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import LoaderCriteriaOption, RelationshipProperty
 
 from activerow.errors import UsageError
-from activerow.mapping import criteria_of, primary_key_names
-from activerow.query.lookups import Column, Hops, bare, joined, related_alias
+from activerow.mapping import criteria_of, mapper_of, primary_key_names
+from activerow.query.lookups import Column, Hops, joined, related_alias
 from activerow.query.plan import Plan
 from activerow.query.related import KEYS_PER_STATEMENT, statement_to
 from activerow.query.results.schema_tree import Shape, collection_of
@@ -115,17 +115,7 @@ class _Layout:
 
     def narrowed(self, model: type, plan: Plan) -> Select[Any]:
         """The statement for the rows of `plan`."""
-        if not plan.distinct:
-            return plan.onto(self.statement, model, self.columns)
-        # What rows are sorted by must be among the columns of a SELECT DISTINCT.
-        sorted_by = [_sorted_by(key.expression) for key in plan.order if not isinstance(key.expression, TextClause)]
-        return plan.onto(self.statement.add_columns(*sorted_by), model, self.columns)
-
-
-def _sorted_by(key: Any) -> Any:
-    """A sort key without `desc`, `nulls_last` and the like."""
-    inner = bare(key)
-    return key if inner is key else _sorted_by(inner)
+        return plan.but(distinct=False).onto(self.statement, model, self.columns)
 
 
 _layouts: "WeakKeyDictionary[Shape, dict[bool, _Layout]]" = WeakKeyDictionary()
@@ -138,8 +128,16 @@ def _layout_of(shape: Shape, *, joins: bool) -> _Layout:
         writer = _Writer(shape.model, joins=joins)
         part = writer.part(shape, ())
         statement = select(*[column.expression for column in writer.columns])
-        layout = known[joins] = _Layout(tuple(writer.columns), cast("Select[Any]", statement), part)
+        layout = _Layout(tuple(writer.columns), cast("Select[Any]", statement), part)
+        if _is_fixed(shape):
+            known[joins] = layout
     return layout
+
+
+def _is_fixed(shape: Shape) -> bool:
+    """Its SQL is the same at all times: what a hybrid's code answers may depend on the moment, or on the request."""
+    fixed = mapper_of(shape.model).attrs
+    return all(name in fixed for name in shape.columns) and all(_is_fixed(of) for _, of in shape.relations.values())
 
 
 @dataclass(slots=True)
