@@ -33,12 +33,17 @@ class CallSite(NamedTuple):
         return f"{self.path.removeprefix(f'{Path.cwd()}/')}:{self.line} in {self.function}"
 
 
-def call_site() -> CallSite:
+def calling_frame() -> FrameType | None:
     """The innermost caller outside the library."""
     frame = inspect.currentframe()
     while frame is not None and frame.f_code.co_filename.startswith(_PASSED_THROUGH):
         frame = frame.f_back
-    return _site(frame)
+    return frame
+
+
+def call_site() -> CallSite:
+    """Where the innermost caller outside the library is."""
+    return site_of(calling_frame())
 
 
 def statement_site() -> CallSite:
@@ -53,8 +58,8 @@ def statement_site() -> CallSite:
             task = asyncio.current_task()
             return CallSite(f"task {task.get_name()!r}" if task else "an event loop", 0, "")
         if not path.startswith((*_PASSED_THROUGH, *_SQLALCHEMY)):
-            return _site(frame)
-    return _site(None)
+            return site_of(frame)
+    return site_of(None)
 
 
 def task_site(task: "asyncio.Task[Any] | None") -> CallSite:
@@ -68,7 +73,7 @@ def task_site(task: "asyncio.Task[Any] | None") -> CallSite:
             outside = frame
     if caller is None and task is not None:
         return CallSite(f"task {task.get_name()!r}", 0, "")
-    return _site(caller)
+    return site_of(caller)
 
 
 def _awaiting(waiting: Any) -> Iterator[FrameType]:
@@ -94,7 +99,8 @@ def _frames_across_greenlets() -> Iterator[FrameType]:
             frame = place.gr_frame
 
 
-def _site(frame: FrameType | None) -> CallSite:
+def site_of(frame: FrameType | None) -> CallSite:
+    """The line that `frame` has come to."""
     if frame is None:
         return CallSite("an unknown file", 0, "an unknown function")
     return CallSite(frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name)

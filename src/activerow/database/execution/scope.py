@@ -100,6 +100,8 @@ class Scopes:
             elif place.is_over(current_task()):
                 place = self._step_out(place)
             else:
+                if place.hold is not None:
+                    place.hold.note_call(place.unit.writes)
                 return place
         return None
 
@@ -152,12 +154,19 @@ class Scopes:
             self._place.set(before)
 
     def _step_out(self, place: Level) -> Level | RequestScope | None:
-        """The nearest open block for the task that opened `place`; its other tasks are refused."""
+        """The nearest open block for the task that opened `place`; its other tasks are refused.
+
+        Raises:
+            ScopeClosedError: It is one of these.
+            UsageError: A generator that held the block was left, and what the task wrote meanwhile is undone.
+        """
         task = current_task()
         outer: object = place
         while isinstance(outer, Level) and outer.is_over(task):
             if outer.task is not task:
                 raise ScopeClosedError(task.get_name(), outer.label)
+            if (undone := outer.undone_outside()) is not None:
+                raise undone
             outer = outer.previous
         place_now = cast("Level | RequestScope | None", outer)
         self._place.set(place_now)

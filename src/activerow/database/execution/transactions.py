@@ -11,9 +11,9 @@ from activerow.backends import Begin
 from activerow.database.execution.scope import Scopes
 from activerow.database.execution.units import UnitFactory
 from activerow.database.failures import translating
-from activerow.database.unit import Kind, Level, Unit, current_task
+from activerow.database.unit import Kind, Level, Unit, current_task, hold_of
 from activerow.errors import UsageError
-from activerow.errors.call_site import call_site
+from activerow.errors.call_site import calling_frame, site_of
 
 logger = logging.getLogger("activerow")
 
@@ -38,7 +38,8 @@ class TransactionBlock(AbstractAsyncContextManager[AsyncSession]):
     def __init__(self, units: UnitFactory, *, isolation: str | None, read_only: bool, independent: bool) -> None:
         self._units, self._scopes = units, units.scopes
         self._isolation, self._read_only, self._independent = isolation, read_only, independent
-        self._site = call_site()
+        frame = calling_frame()
+        self._site, self._hold = site_of(frame), hold_of(frame)
         self._level: Level | None = None
 
     async def __aenter__(self) -> AsyncSession:
@@ -51,25 +52,38 @@ class TransactionBlock(AbstractAsyncContextManager[AsyncSession]):
         if outer.read_only and not self._read_only:
             raise UsageError("this block wants to write inside a read-only transaction; give it read_only=True too")
         self._level = await outer.unit.open_savepoint("db.transaction()", self._site)
-        self._level.read_only = self._read_only
+        self._level.read_only, self._level.hold = self._read_only, self._hold
         return outer.unit.session
 
     async def __aexit__(self, _type: object, error: BaseException | None, _traceback: object) -> None:
         level = self._level
         if level is None:
             return
-        unit = level.unit
-        if isinstance(error, GeneratorExit) and unit.writes and level.task is not current_task():
-            # Only the event loop throws this, into a generator that was dropped: nobody else can be told.
+        undone = self._undone_outside(level, error)
+        if level.outer is None:
+            await self._scopes.end(level.unit, error)
+        else:
+            await level.unit.close_savepoint(level, error)
+            if error is None and level.unit.kind is Kind.SCOPED and level.outer.outer is None:
+                await level.unit.session.commit()
+        if undone is not None:
+            raise undone from error
+
+    @staticmethod
+    def _undone_outside(level: Level, error: BaseException | None) -> UsageError | None:
+        """What to tell who closes the generator that holds this block, or the log where nobody does."""
+        if level.hold is None or not isinstance(error, GeneratorExit):
+            if level.hold is not None:
+                level.hold.is_told = True
+            return None
+        if level.task is current_task():  # `aclose()`: an error that the reader has already is told instead
+            return level.undone_outside() if level.hold.closed_by is None else None
+        if level.unit.writes:
+            # The event loop throws it, into a generator that was dropped; the reader is told by its next call.
             logger.error(
                 "rolled back: the async generator that holds %s was left unfinished; %s", level.label, _ACLOSING
             )
-        if level.outer is None:
-            await self._scopes.end(unit, error)
-            return
-        await unit.close_savepoint(level, error)
-        if error is None and unit.kind is Kind.SCOPED and level.outer.outer is None:
-            await unit.session.commit()
+        return None
 
     async def _open(self) -> AsyncSession:
         if self._isolation is not None and self._isolation.upper() == "AUTOCOMMIT":
@@ -89,6 +103,7 @@ class TransactionBlock(AbstractAsyncContextManager[AsyncSession]):
             await self._scopes.end(unit, error)
             raise
         self._level = unit.root
+        self._level.hold = self._hold
         return unit.session
 
     async def _set_up(self, unit: Unit) -> None:

@@ -3,6 +3,7 @@
 - `unit`: `Unit`, which says when its calls may run and how it ends.
 - `block`: what was opened where: the unit itself, or a savepoint in it; the kinds of units; hooks.
 - `transaction`: what is sent to keep or undo it.
+- `generator_hold`: blocks that an async generator holds open while it waits at a `yield`.
 - `damage`: what errors have undone in it.
 - `session`: the sessions it gives out, which leave the end to it.
 - `results`: rows that are fetched piece by piece.
@@ -11,6 +12,7 @@
 """
 
 from activerow.database.unit.block import Hook, Kind, run_hooks
+from activerow.database.unit.generator_hold import hold_of
 from activerow.database.unit.lock import current_task
 from activerow.database.unit.session import UnitSession, UnitSyncSession, is_settled
 from activerow.database.unit.shield import to_the_end
@@ -24,6 +26,7 @@ __all__ = [
     "UnitSession",
     "UnitSyncSession",
     "current_task",
+    "hold_of",
     "is_settled",
     "run_hooks",
     "to_the_end",

@@ -9,6 +9,7 @@ from typing import Generic, Self, TypeVar
 
 from sqlalchemy.orm import SessionTransaction
 
+from activerow.database.unit.generator_hold import GeneratorHold
 from activerow.database.unit.lock import current_task
 from activerow.errors.call_site import CallSite
 
@@ -34,6 +35,7 @@ class Block(Generic[U]):
     __slots__ = (
         "closed",
         "commit_hooks",
+        "hold",
         "joined",
         "kept",
         "opener",
@@ -58,6 +60,7 @@ class Block(Generic[U]):
         self.commit_hooks: list[Hook] = []
         self.rollback_hooks: list[Hook] = []
         self.savepoint: SessionTransaction | None = None
+        self.hold: GeneratorHold | None = None
         self.previous: object = None  # what the context of the opening task held before
 
     @property

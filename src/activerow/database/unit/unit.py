@@ -64,8 +64,19 @@ class Level(Block["Unit"]):
     __slots__ = ()
 
     def is_over(self, task: "asyncio.Task[object]") -> bool:
-        """Whether `task` no longer stands in this block: it was ended, or its task sees another one end the unit."""
-        return self.closed or (self.unit.ended and self.task is task)
+        """Whether `task` no longer stands in this block: it has ended or is left, or its task sees the unit ended."""
+        abandoned = self.hold is not None and self.hold.is_abandoned
+        return self.closed or abandoned or (self.unit.ended and self.task is task)
+
+    def undone_outside(self) -> UsageError | None:
+        """What to tell the reader of the generator that held this block and was left, if it has lost something."""
+        if self.hold is None or not self.hold.has_to_tell(self.unit.writes):
+            return None
+        self.hold.is_told = True
+        return UsageError(
+            f"rolled back: the async generator that held {self.label} was left before its end, and what was written"
+            " between two of its rows is undone with it; read it to its end, or open the transaction around the loop"
+        )
 
 
 class Unit:
