@@ -76,7 +76,7 @@ async def calls(work: Callable[[], Awaitable[object]]) -> float:
         await work()
     profile.disable()
     counted: Any = pstats.Stats(profile)
-    return counted.total_calls / 20
+    return float(counted.total_calls) / 20
 
 
 async def test_few_functions_are_called_besides_the_driver_s(make_database: MakeDatabase, backend: Backend) -> None:

@@ -7,6 +7,7 @@ from sqlalchemy import (
     CheckConstraint,
     Executable,
     ForeignKey,
+    Integer,
     Numeric,
     SmallInteger,
     String,
@@ -80,9 +81,9 @@ REFUSED: dict[str, Executable] = {
     "lone surrogate": ware(name="\ud800"),
     "null character": ware(name="a\x00b"),
     "a container": ware(name={}),
-    "no such column": select(literal_column("nonsense")),
+    "no such column": select(literal_column("nonsense", Integer)),
     "no such table": text("SELECT 1 FROM nowhere"),
-    "division by zero": select(literal_column("1 / (1 - 1)")),
+    "division by zero": select(literal_column("1 / (1 - 1)", Integer)),
 }
 
 

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Any
 
 import pytest
@@ -101,7 +102,7 @@ async def test_what_activerow_listens_to_itself_is_in_nobody_s_way(make_database
     assert await User.query().count() == 5_000
 
 
-@pytest.mark.parametrize("fault", [lambda db: failing(db, TransientError), failing_commit], ids=["statement", "commit"])
+@pytest.mark.parametrize("fault", [partial(failing, error=TransientError), failing_commit], ids=["statement", "commit"])
 async def test_the_way_is_not_clear_while_a_test_makes_statements_fail(
     make_database: MakeDatabase, fault: Callable[[Database], Any]
 ) -> None:

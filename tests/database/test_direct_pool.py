@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -26,7 +27,11 @@ SLOW = {
 def connections_made(db: Database) -> list[object]:
     """Grows as the pool makes connections."""
     made: list[object] = []
-    event.listen(db.engine.sync_engine, "connect", lambda connection, _: made.append(connection))
+
+    def note(connection: object, _record: object) -> None:
+        made.append(connection)
+
+    event.listen(db.engine.sync_engine, "connect", note)
     return made
 
 
@@ -122,8 +127,12 @@ async def test_events_of_the_pool_are_fired(make_database: MakeDatabase) -> None
     db = await make_database(Base, pool_size=1)
     await run(db, select(User.id))
     seen: list[str] = []
+
+    def note(name: str, *_: object) -> None:
+        seen.append(name)
+
     for name in ("connect", "close", "soft_invalidate"):
-        event.listen(db.engine.sync_engine, name, lambda *_, name=name: seen.append(name))
+        event.listen(db.engine.sync_engine, name, partial(note, name))
 
     idle(db).invalidate(soft=True)
     await run(db, select(User.id))

@@ -1,7 +1,7 @@
 """A statement by the driver's own call gives its rows, and is committed."""
 
 import pytest
-from sqlalchemy import delete, insert, literal_column, select, update
+from sqlalchemy import String, delete, insert, literal_column, select, update
 
 from activerow import Database
 from tests.models.units import Base, User, emails, held
@@ -66,7 +66,7 @@ async def test_a_write_with_returning_gives_rows_and_is_committed(
 
 async def test_a_statement_without_parameters_is_sent_as_it_is_compiled(db: Database) -> None:
     """A percent sign is doubled by dialects whose placeholders have one."""
-    rows, _, _ = await run(db, select(literal_column("'100%'")))
+    rows, _, _ = await run(db, select(literal_column("'100%'", String)))
 
     assert [tuple(row) for row in rows] == [("100%",)]
 

@@ -88,11 +88,28 @@ async def test_a_direct_write_after_a_read_only_unit(db: Database, other_connect
 async def test_a_direct_write_after_somebody_s_autocommit(db: Database, other_connection: OtherConnection) -> None:
     """SQLAlchemy sets the isolation level back to what it takes for the default, in which a BEGIN would be sent."""
     async with db.engine.connect() as connection:
-        await connection.execution_options(isolation_level="AUTOCOMMIT")
+        _ = await connection.execution_options(isolation_level="AUTOCOMMIT")
         await connection.execute(select(User.id))
 
     assert (await run(db, update(User).values(balance=3)))[1] == 1
     assert await other_connection.scalar("SELECT balance FROM users") == 3
+
+
+async def test_a_unit_after_somebody_s_autocommit_can_be_undone(
+    db: Database, other_connection: OtherConnection
+) -> None:
+    """Whatever its calls set right on the connection, its transaction stays open."""
+    async with db.engine.connect() as connection:
+        _ = await connection.execution_options(isolation_level="AUTOCOMMIT")
+        await connection.execute(select(User.id))
+
+    with pytest.raises(UndoneError):
+        async with db.transaction():
+            await User.create(id=2, email="2@x.org")
+            assert await User.query().count() == 2
+            raise UndoneError
+
+    assert await emails(other_connection) == ["1@x.org"]
 
 
 async def test_a_direct_write_on_a_connection_that_a_listener_has_set_up(

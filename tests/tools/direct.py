@@ -1,6 +1,6 @@
 """Statements of SQLAlchemy, run on the channel of a database."""
 
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import Executable
 from sqlalchemy.sql.dml import UpdateBase
@@ -19,7 +19,7 @@ def channel(db: Database) -> Channel:
 
 def prepared(db: Database, statement: Executable, model: type | None = None) -> tuple[Command, Parameters]:
     """The statement as the dialect writes it, and its values in its order."""
-    compiled: Any = statement.compile(dialect=db.engine.dialect)  # type: ignore[attr-defined]  # of every executable
+    compiled: Any = cast("Any", statement).compile(dialect=db.engine.dialect)
     values = compiled.construct_params()
     for name, process in compiled._bind_processors.items():
         values[name] = process(values[name])

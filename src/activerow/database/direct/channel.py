@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from contextvars import Context, copy_context
 from typing import Any, Final, NamedTuple, TypeAlias
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.util import greenlet_spawn
 
@@ -61,7 +61,7 @@ class Channel(ABC):
 
     def __init__(self, engine: AsyncEngine) -> None:
         connections.watch(engine)
-        self._engine: Engine = engine.sync_engine
+        self._engine: Any = engine.sync_engine
         self._clock = clock_of(engine)
         self._pooled: Connections | None = None
         self._held: dict[Any, _Held] = {}
@@ -190,7 +190,7 @@ class Channel(ABC):
         """Whether a write that failed can have reached the server."""
         return True
 
-    def was_refused(self, error: Any) -> bool:
+    def was_refused(self, error: Any, /) -> bool:
         """Whether the server itself has said that it did not carry out what was lost with the connection."""
         sqlstate: str | None = getattr(error, "sqlstate", None)
         return sqlstate is not None and not sqlstate.startswith("08")
@@ -236,8 +236,8 @@ class Channel(ABC):
         raised = wrapped(self._engine, connection, command, attempt.parameters, error)
         cause = getattr(raised, "orig", error)
         lost = getattr(raised, "connection_invalidated", False) or not self.is_open(connection._connection)
-        unanswered, outdated = lost or isinstance(error, OSError), is_outdated(raised)
-        if command.writes and unanswered and self.was_sent(attempt.record) and not self.was_refused(error):
+        outdated = is_outdated(raised)
+        if self._is_in_doubt(attempt, error, lost=lost):
             note_autocommitted(raised)
         if lost or outdated:
             attempt.connections.distrust(attempt.record)
@@ -253,6 +253,12 @@ class Channel(ABC):
         if raised is error:
             raise error
         raise raised.with_traceback(error.__traceback__) from cause
+
+    def _is_in_doubt(self, attempt: _Attempt, error: Exception, *, lost: bool) -> bool:
+        """Whether nobody knows what became of a write."""
+        unanswered = lost or isinstance(error, OSError)
+        sent = attempt.command.writes and self.was_sent(attempt.record)
+        return unanswered and sent and not self.was_refused(error)
 
     async def _settle(self, attempt: _Attempt, error: BaseException) -> None:
         """Wait for the server's word, and give the connection back if it can be used on."""

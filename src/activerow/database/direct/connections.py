@@ -154,7 +154,7 @@ def served(engine: Engine, is_ready: Callable[[Any], bool]) -> Connections | Non
 
     It is SQLAlchemy's own kind of pool, which undoes whatever is left on a connection, and makes plain ones.
     """
-    pool, dialect = engine.pool, cast("Any", engine.dialect)
+    pool, dialect = cast("Any", engine.pool), cast("Any", engine.dialect)
     is_plain = pool._reset_on_return is not reset_none and dialect._on_connect_isolation_level is None
     return Connections(engine, is_ready) if type(pool) is AsyncAdaptedQueuePool and is_plain else None
 

@@ -63,8 +63,7 @@ class AiomysqlChannel(MySQLChannel):
 
     def cursor(self, connection: Any) -> Any:
         """As SQLAlchemy does: one that turns no warning of the server into one of Python's."""
-        dialect: Any = self._engine.dialect
-        return dialect.dbapi.Cursor(connection)
+        return self._engine.dialect.dbapi.Cursor(connection)
 
     def is_open(self, connection: Any) -> bool:
         """Whether the socket is open, at the other end too."""

@@ -97,8 +97,9 @@ class CancellableConnection:
         """Run by the connection's thread. The rows are fetched to their end: a cursor left open keeps its lock."""
         if self.abandoned:
             raise sqlite3.OperationalError("interrupted")
-        if connection.isolation_level is not None:
-            connection.isolation_level = None  # somebody's AUTOCOMMIT has left it, and a BEGIN would be sent
+        if connection.isolation_level is not None and not connection.in_transaction:
+            # Somebody's AUTOCOMMIT has left it, and a BEGIN would be sent. Set inside a transaction, it commits that.
+            connection.isolation_level = None
         cursor = connection.execute(sql, parameters)
         rows = cursor.fetchall()
         cursor.close()
