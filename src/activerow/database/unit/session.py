@@ -137,6 +137,7 @@ def _after_commit(session: UnitSyncSession) -> None:
 
 
 @event.listens_for(UnitSyncSession, "after_transaction_create")
+@own_listener
 def _after_create(session: UnitSyncSession, transaction: SessionTransaction) -> None:
     if transaction.nested:
         session.unit.line = None  # SAVEPOINT is sent when the connection is asked for
