@@ -153,22 +153,12 @@ class Step:
 MAKING = ("create", "create", "create", "build", "get_or_create")
 CHANGING = ("update", "update", "set", "fill")
 ON_ROWS = (
-    "save",
-    "delete",
-    "refresh",
-    "load",
-    "adopt",
-    "merge",
-    "pickle",
-    "behind",
-    "in_unit",
-    "twice",
-    "hard",
-    "inside",
+    *("save", "delete", "refresh", "load", "adopt", "merge", "pickle", "behind"),
+    *("in_unit", "twice", "hard", "inside"),
 )
 TERMINALS = (
     *("all", "first", "last", "one", "one_or_none", "count", "exists", "values", "pluck", "page", "after"),
-    *("after_next", "sum", "avg", "min", "max", "json", "into", "get", "get_many", "stream"),
+    *("after_next", "sum", "avg", "min", "max", "json", "into", "get_many", "stream"),
 )
 
 
@@ -235,12 +225,32 @@ def _steps(model: type[Any]) -> st.SearchStrategy[Step]:
     )
 
 
+FIRST: dict[type[Any], list[dict[str, Any]]] = {
+    Maker: [{"code": "a", "name": "ada"}, {"code": "b"}],
+    Part: [{"label": "a", "maker_code": "a"}, {"label": "b", "number": 1, "price": Decimal("2.50"), "loud": "aloud"}],
+    Use: [{"part_id": 1, "name": "ada"}, {"part_id": 1}],
+    Place: [{"row": 1, "number": 1, "hall": "x"}, {"row": 1, "number": 2, "hall": "x", "label": "b"}],
+}
+"""Rows that a program begins with."""
+
+
 def programs(longest: int) -> st.SearchStrategy[list[Step]]:
-    """Some calls, mostly on one or two models."""
-    models = st.lists(st.sampled_from([Part, *MODELS]), min_size=1, max_size=3, unique=True)
-    return models.flatmap(
-        lambda some: st.lists(st.one_of([_steps(model) for model in some]), min_size=3, max_size=longest)
+    """Some calls, mostly on one or two models, after some rows were made."""
+    families = [(Maker, Part), (Maker, Part, Use), (Part,), (Place,), *((model,) for model in MODELS)]
+    return st.sampled_from(families).flatmap(
+        lambda some: st.tuples(
+            st.integers(0, 2).map(lambda each: _beginning(some, each)),
+            st.lists(st.sampled_from(some).flatmap(_steps), min_size=3, max_size=longest),
+        ).map(lambda both: [*both[0], *both[1]])
     )
+
+
+def _beginning(models: tuple[type[Any], ...], each: int) -> list[Step]:
+    return [
+        Step("create", model, given=given)
+        for model in models
+        for given in FIRST.get(model, [{"name": "ada"}, {"name": None}])[:each]
+    ]
 
 
 class Player:
@@ -370,7 +380,7 @@ class Player:
     async def _behind(self, step: Step, row: Any) -> Any:
         """Somebody else changes or deletes the row."""
         key = inspect(row).key
-        if key is None or isinstance(row, Place):
+        if key is None or isinstance(row, Place | Maker):
             return
         column = KEYS[type(row)][0]
         table = type(row).__table__

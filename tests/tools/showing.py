@@ -6,12 +6,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 from pydantic import BaseModel
-from sqlalchemy import inspect
+from sqlalchemy import ClauseElement, inspect
 from sqlalchemy.orm import InstanceState
 from sqlalchemy.orm.base import PASSIVE_NO_INITIALIZE
 
 from activerow import ActiveRecord
-from activerow.errors import ActiveRowError, NotLoadedError
+from activerow.errors import ActiveRowError, NotLoadedError, StaleRecordError
 from activerow.mapping import fields_of
 from activerow.paging import CursorPage, Page
 
@@ -35,6 +35,8 @@ def shown(value: Any) -> Any:
             return {name: shown(each) for name, each in cast("dict[str, Any]", value).items()}
         case list() | tuple():
             return [type(value).__name__, *map(shown, cast("list[Any]", value))]
+        case ClauseElement():
+            return ("sql", str(value))
         case datetime():
             now = datetime.now(value.tzinfo)
             return ("now", value.tzinfo is UTC) if abs(now - value) < timedelta(hours=1) else value
@@ -69,9 +71,9 @@ def _state(row: Any, seen: set[int]) -> dict[str, Any]:
         "values": {name: _value(state.dict[name], seen) for name in sorted(state.dict) if name != "_sa_instance_state"},
         "committed": {name: shown(old) for name, old in sorted(state.committed_state.items()) if name in history},
         "unloaded": sorted(state.unloaded),
-        "expired_attributes": sorted(state.expired_attributes),
+        "expired_attributes": sorted(state.expired_attributes & history.keys()),
         "history": history,
-        "session": state.session_id,
+        "session": state.session_id is not None,
         "load": (repr(internals.load_path), list(internals.load_options), dict(internals.callables)),
         "relations": {name: _missing(row, name) for name in fields.relations if name not in state.dict},
         "others": sorted(set(vars(row)) - set(state.dict)),
@@ -101,6 +103,6 @@ def shown_error(error: BaseException) -> Any:
         "class": type(error).__qualname__,
         "text": str(error) if isinstance(error, ActiveRowError) else "",
         "known": {name: shown(value) for name, value in sorted(known.items()) if name != "_at"},
-        "cause": (type(cause).__qualname__, type(getattr(cause, "orig", None)).__qualname__),
+        "cause": () if isinstance(error, StaleRecordError) else (type(cause), type(getattr(cause, "orig", None))),
         "args": shown(list(error.args)) if isinstance(error, ActiveRowError) else [],
     }

@@ -40,6 +40,10 @@ class _RowWrite(Write[Any]):
         """What the row shows."""
         return values_of(self.row)
 
+    def _gone(self) -> StaleRecordError:
+        table: Any = entity_of(self.model).mapper.local_table
+        return StaleRecordError(model=self.model.__name__, operation=self.operation, table=str(table.name))
+
 
 class Insertion(_RowWrite):
     """`create`: a new row with these values, whose names are checked."""
@@ -163,7 +167,7 @@ class Saving(_RowWrite):
         """
         if self._changed and count == 0:
             self.undo()
-            raise StaleRecordError(model=self.model.__name__, operation="update")
+            raise self._gone()
         state: State = instance_state(self.row)
         set_shown(state, self._moved)
         return self.row
@@ -181,7 +185,7 @@ class Saving(_RowWrite):
 class Update(Saving):
     """`update`: these values are set, whose names are checked, and what changed is written."""
 
-    __slots__ = ("_committed", "_shown", "_written", "given")
+    __slots__ = ("_committed", "_modified", "_shown", "_written", "given")
 
     def __init__(
         self,
@@ -196,6 +200,12 @@ class Update(Saving):
         self.operation = "update"
         self.given, self._written = given, False
 
+    def values(self) -> Mapping[str, object]:
+        """What the row shows, or was to show."""
+        shown = values_of(self.row)
+        columns = entity_of(self.model).columns
+        return {**shown, **{name: value for name, value in self.given.items() if name in columns}}
+
     def ready(self, shop: Prepared) -> Ready | None:
         """UPDATE, where only columns are given."""
         state: State = instance_state(self.row)
@@ -206,7 +216,7 @@ class Update(Saving):
         if not self.given.keys() <= entity.columns.keys() or PlainTable.of(entity).against:
             return None
         check_values(entity.mapper, self.given, operation="update", backend=shop.dialect.name)
-        self._shown, self._committed = dict(state.dict), dict(state.committed_state)
+        self._shown, self._committed, self._modified = dict(state.dict), dict(state.committed_state), state.modified
         fill(self.row, self.given)
         try:
             ready = self._update(entity, state, shop)
@@ -221,8 +231,8 @@ class Update(Saving):
 
     def undo(self) -> None:
         """Let the columns show what they did."""
-        state: State = instance_state(self.row)
-        self._written = False
+        state: Any = instance_state(self.row)
+        self._written, state.modified = False, self._modified
         for name in self.given:
             for values, before in ((state.dict, self._shown), (state.committed_state, self._committed)):
                 if name in before:
@@ -235,7 +245,8 @@ class Update(Saving):
 
     def written(self, rows: Iterable[Sequence[Any]], count: int, key: object) -> bool:
         """Whether anything was written."""
-        super().written(rows, count, key)
+        if self._written:
+            super().written(rows, count, key)
         return self._written
 
     def inside(self, shop: Prepared, session: Session) -> Ready | None:
@@ -302,7 +313,7 @@ class Deletion(_RowWrite):
             StaleRecordError: It was not.
         """
         if count == 0:
-            raise StaleRecordError(model=self.model.__name__, operation="delete")
+            raise self._gone()
         internals: Any = instance_state(self.row)
         internals._deleted = True
 
@@ -329,8 +340,8 @@ def _is_plain(entity: Entity, state: State, operation: Any = "update") -> bool:
 
 
 def _changed_columns(entity: Entity, state: State) -> dict[str, object] | None:
-    """The columns whose values differ from what is stored; None where relations differ, or values in place may."""
-    if in_place_columns(entity.mapper):
+    """The columns whose values differ from what is stored; None where relations, the key or values in place may."""
+    if in_place_columns(entity.mapper) or not state.committed_state.keys().isdisjoint(entity.keys):
         return None
     changed: dict[str, object] = {}
     for name, old in state.committed_state.items():
