@@ -199,8 +199,32 @@ def test_a_method_of_a_row_called_on_the_class_is_not_implemented_there() -> Non
             "User is still referred to by Post rows; change or delete those first",
         ),
         (
+            errors.ForeignKeyViolationError(model="User", operation="delete"),
+            "User is still referred to by other rows; change or delete those first",
+        ),
+        (
+            errors.ForeignKeyViolationError(model="Ticket", columns=("row", "number")),
+            "Ticket (row, number) refer to a row that does not exist",
+        ),
+        (
             errors.NotNullViolationError(model="User", columns=("name",)),
             "User.name needs a value: the column is NOT NULL",
+        ),
+        (
+            errors.NotNullViolationError(model="Seat", columns=("row", "number")),
+            "Seat (row, number) need values: the columns are NOT NULL",
+        ),
+        (
+            errors.InvalidDataError(model="Seat", columns=("row", "number")),
+            "Seat (row, number) do not fit their columns: invalid value",
+        ),
+        (errors.StatementTimeoutError(), "a database operation failed: it took too long"),
+        (
+            errors.DeadlockError(operation="commit"),
+            (
+                "commit failed: two transactions waited for each other;"
+                " run the whole transaction again (db.run and @db.transactional do)"
+            ),
         ),
         (errors.InvalidDataError(table="tags", reason="too long"), "a row of 'tags' does not fit its column: too long"),
         (errors.DatabaseError(operation="commit", driver_code=1), "commit failed: the database refused it [1]"),

@@ -137,7 +137,7 @@ async def test_the_first_statement_decides_in_a_scoped_unit(db: Database, reads_
 @pytest.mark.parametrize(("reads_first", "begin"), [(True, "BEGIN"), (False, "BEGIN IMMEDIATE")])
 async def test_the_first_statement_decides_in_a_request(db: Database, reads_first: bool, begin: str) -> None:
     """Most requests only read, and must not wait for writers."""
-    scope = RequestScope("GET /", on_open=lambda: None)
+    scope = RequestScope(lambda: "GET /", on_open=lambda: None)
     db.enter_request(scope)
 
     with begun(db) as statements:

@@ -8,14 +8,16 @@ from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
 import pytest
-from fastapi import BackgroundTasks, Depends, FastAPI, HTTPException, Response
+from fastapi import APIRouter, BackgroundTasks, Depends, FastAPI, HTTPException, Response
 from fastapi.responses import JSONResponse, PlainTextResponse, RedirectResponse
 from sqlalchemy import Connection, ForeignKey, UniqueConstraint, event, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from starlette.background import BackgroundTask
+from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.requests import Request
+from starlette.routing import Mount, Route
 from starlette.types import Message, Receive, Scope, Send
 
 from activerow import ActiveRecord, Database, events
@@ -627,8 +629,45 @@ async def test_a_lone_call_belongs_to_its_request(app: FastAPI, db: Database) ->
     answer = await get(app, "/users/7")
     events.ignore_statements(note)
 
-    assert answer.json() == "GET /users/7"
-    assert set(routes) == {"GET /users/7"}
+    assert answer.json() == "GET /users/{user_id}"
+    assert set(routes) == {"GET /users/{user_id}"}
+
+
+async def test_a_route_is_named_as_it_is_written(app: FastAPI, db: Database) -> None:
+    """Wherever it is mounted, and whoever made it; never by the path that a client sent."""
+    seen: list[str | None] = []
+
+    async def read(_: Request) -> Response:
+        await User.query().first()
+        return Response()
+
+    async def outside(request: Request, call_next: Any) -> Any:
+        await User.query().first()
+        return await call_next(request)
+
+    inner, router = FastAPI(), APIRouter(prefix="/teams/{team}")
+    router.add_api_route("/users/{user}", read)
+    inner.add_api_route("/items/{item}", read)
+    app.include_router(router, prefix="/v1")
+    app.mount("/tenants/{tenant}", inner)
+    app.router.routes.append(Mount("/plain/{kind}", routes=[Route("/{name}", read)]))
+    app.add_middleware(BaseHTTPMiddleware, dispatch=outside)
+    app.user_middleware.append(app.user_middleware.pop(0))  # inside of the request's scope, before the router
+
+    def note(statement: events.Statement) -> None:
+        seen.append(statement.route)
+
+    events.on_statement(note)
+    for path in ("/v1/teams/3/users/4", "/tenants/acme/items/5", "/plain/1/ada", "/nothing/here"):
+        await get(app, path)
+    events.ignore_statements(note)
+
+    assert list(dict.fromkeys(seen)) == [
+        "GET without a route",
+        "GET /v1/teams/{team}/users/{user}",
+        "GET /tenants/{tenant}/items/{item}",
+        "GET /plain/{kind}/{name}",
+    ]
 
 
 # -- cancellation ----------------------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """Problem documents: what a client is told about an error, and what only the log is."""
 
+import asyncio
 import logging
 from contextlib import suppress
 from typing import Any
@@ -310,6 +311,42 @@ async def test_an_error_of_the_server_is_logged_with_its_traceback(
     assert record.levelname == "ERROR"
     assert record.exc_info is not None
     assert isinstance(record.exc_info[1], UnknownFieldError)
+
+
+async def test_a_busy_database_is_a_line_in_the_log(
+    make_database: MakeDatabase, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A 503 has no traceback: it says who has the connections, by the lines of the program, and by their routes."""
+    db = await make_database(Base, pool_size=1, max_overflow=0, pool_timeout=0.01)
+    app, held, over = make_app(db), asyncio.Event(), asyncio.Event()
+
+    @app.get("/holders/{number}")
+    async def hold(number: int, session: SessionDep) -> None:
+        await User.filter_by(id=number).first()
+        held.set()
+        await over.wait()
+
+    @app.get("/lone")
+    async def read() -> None:
+        await User.query().first()
+
+    @app.get("/unit")
+    async def read_in_a_unit(session: SessionDep) -> None:
+        async with db.transaction():
+            await User.query().first()
+
+    holding = asyncio.create_task(get(app, "/holders/7"))
+    await held.wait()
+    answers = [await get(app, "/lone"), await get(app, "/unit")]
+    over.set()
+    await holding
+
+    assert [(answer.status_code, answer.json()["code"]) for answer in answers] == [(503, "pool_exhausted")] * 2
+    records = [record for record in caplog.records if record.name == "activerow.fastapi"]
+    assert [(record.levelname, record.exc_info) for record in records] == [("ERROR", None)] * 2
+    for record in records:
+        assert " for GET /holders/{number}, " in record.getMessage()
+        assert f"test_problems.py:{hold.__code__.co_firstlineno} in hold" in record.getMessage()
 
 
 async def test_the_log_of_an_error_of_the_server_quotes_no_row(db: Database, caplog: pytest.LogCaptureFixture) -> None:

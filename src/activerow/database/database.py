@@ -28,7 +28,6 @@ from activerow.database.execution import (
 from activerow.database.failures import translating
 from activerow.database.unit import Hook, Kind, Unit
 from activerow.errors import ActiveRowError, NotBoundError, PoolExhaustedError, UnavailableError, UsageError
-from activerow.errors.call_site import call_site
 from activerow.replicas import ReplicaPolicy
 
 logger = logging.getLogger("activerow")
@@ -104,6 +103,7 @@ class Database:
         self.replicas = Replicas(self.engines)
         self.replicas.set_urls(map(async_url, replicas), self.url)
         self.replicas.policy = replica_policy
+        self.scopes.completing = self._complete
         self._units = UnitFactory(self.scopes, self.engines, self.replicas)
         self.execution = Execution(
             self.scopes, self._units.new, self._complete, self.replicas, Direct(self.engines, self.scopes)
@@ -294,11 +294,12 @@ class Database:
             return request.level.unit.session
         around = self.scopes.here()
         if around is None:
-            unit = self._units.new(Kind.REQUEST, None, route=request.label)
+            unit = self._units.new(Kind.REQUEST, None)
+            unit.root.site = request.site
             self.scopes.begin(unit)
         else:  # a unit around the whole request, as in a test: the request is a savepoint in it
             unit = around.unit
-            request.level = await unit.open_savepoint(Kind.REQUEST.value, call_site())
+            request.level = await unit.open_savepoint(Kind.REQUEST.value, request.site)
         request.on_open()
         return unit.session
 

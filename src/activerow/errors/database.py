@@ -36,6 +36,7 @@ class DatabaseError(ActiveRowError):
     """
 
     code = "database_error"
+    _usually = "the database refused it"
 
     def __init__(self, **facts: Unpack[Facts]) -> None:
         self.model = facts.get("model")
@@ -51,7 +52,7 @@ class DatabaseError(ActiveRowError):
         super().__init__(self.model, self.operation, self.columns, self.driver_code, self.reason)
 
     def __str__(self) -> str:
-        return f"{self._attempt()} failed: {self.reason or 'the database refused it'}{self._code()}"
+        return f"{self._attempt()} failed: {self.reason or self._usually}{self._code()}"
 
     def _attempt(self) -> str:
         """What was tried: `insert of User`, `commit`."""
@@ -59,7 +60,9 @@ class DatabaseError(ActiveRowError):
         return f"{operation} of {self._subject()}" if self.model or self.table else operation
 
     def _subject(self) -> str:
-        return f"{self.model or (f'a row of {self.table!r}' if self.table else 'a row')}{self._at}"
+        if self.model or self.table:
+            return f"{self.model or f'a row of {self.table!r}'}{self._at}"
+        return self._at.strip() or "a row"
 
     def _field(self) -> str:
         """The field or fields concerned: `User.email`, `Seat (row, number)`, or the subject alone."""
@@ -119,9 +122,10 @@ class ForeignKeyViolationError(SaveError):
 
     def __str__(self) -> str:
         if self.on_delete or self.referencing_model:
-            by = f"by {self.referencing_model} " if self.referencing_model else ""
-            return f"{self._subject()} is still referred to {by}rows; change or delete those first{self._by()}"
-        return f"{self._field()} refers to a {self.referenced_model or 'row'} that does not exist{self._by()}"
+            rows = f"{self.referencing_model or 'other'} rows"
+            return f"{self._subject()} is still referred to by {rows}; change or delete those first{self._by()}"
+        refers = "refer" if len(self.columns) > 1 else "refers"
+        return f"{self._field()} {refers} to a {self.referenced_model or 'row'} that does not exist{self._by()}"
 
 
 class NotNullViolationError(SaveError):
@@ -130,6 +134,8 @@ class NotNullViolationError(SaveError):
     code = "not_null_violation"
 
     def __str__(self) -> str:
+        if len(self.columns) > 1:
+            return f"{self._field()} need values: the columns are NOT NULL"
         return f"{self._field()} needs a value: the column is NOT NULL"
 
 
@@ -149,7 +155,8 @@ class InvalidDataError(SaveError):
     code = "invalid_data"
 
     def __str__(self) -> str:
-        return f"{self._field()} does not fit its column: {self.reason or 'invalid value'}"
+        fits = "do not fit their columns" if len(self.columns) > 1 else "does not fit its column"
+        return f"{self._field()} {fits}: {self.reason or 'invalid value'}"
 
 
 class StaleRecordError(SaveError):
@@ -184,18 +191,21 @@ class DeadlockError(TransientError):
     """Two transactions waited for each other; this one was rolled back."""
 
     code = "deadlock"
+    _usually = "two transactions waited for each other"
 
 
 class SerializationError(TransientError):
     """The transaction cannot be put in one order with those that ran beside it."""
 
     code = "serialization_failure"
+    _usually = "another transaction changed what this one read or wrote"
 
 
 class LockTimeoutError(TransientError):
     """Another transaction holds a lock for too long."""
 
     code = "lock_timeout"
+    _usually = "another transaction holds a lock"
 
 
 class UnavailableError(DatabaseError):
@@ -230,6 +240,7 @@ class StatementTimeoutError(DatabaseError):
     """The statement ran longer than it may, or was cancelled on the server."""
 
     code = "statement_timeout"
+    _usually = "it took too long"
 
 
 class CommitUnknownError(DatabaseError):

@@ -2,13 +2,17 @@
 
 import functools
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from types import CodeType
 from typing import Any
 
 from fastapi.dependencies.models import Dependant
 from fastapi.dependencies.utils import get_flat_params
 from fastapi.routing import APIRoute
+from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 from starlette.types import Scope
+
+from activerow.errors.call_site import CallSite
 
 _WEBSOCKET = (
     "a websocket cannot have one unit of work for its whole life: open `async with db.transaction():` per piece of work"
@@ -20,14 +24,50 @@ _GENERATOR = (
 _PLAIN = "{endpoint} runs in a thread of its own, where an async session cannot be used: write `async def`"
 
 
-def label_of(scope: Scope) -> str:
-    """Method and route, as in `GET /users/{id}`; the path where no route is known yet."""
-    method = scope.get("method", "WEBSOCKET")
-    route = _effective_route(scope)
-    template = getattr(route, "path_format", None)
+def label_of(scope: Scope, routes: Sequence[BaseRoute]) -> str | None:
+    """Method and route, as in `GET /users/{id}`, and never the path that was sent; None while no route is known.
+
+    Args:
+        scope: Of the request.
+        routes: Those of the outermost application.
+    """
+    template = getattr(_effective_route(scope), "path_format", None) or _path_of(routes, scope.get("endpoint"))
     if template is None:
-        return f"{method} {scope['path']}"
-    return f"{method} {scope.get('root_path', '')}{template}"
+        return None
+    return f"{scope.get('method', 'WEBSOCKET')} {_mounted_at(scope, routes)}{template}"
+
+
+def _path_of(routes: Sequence[BaseRoute], endpoint: object) -> str | None:
+    """The path of the route of Starlette's, which does not put itself into the scope."""
+    for route in routes:
+        if isinstance(route, Route | WebSocketRoute) and route.endpoint is endpoint:
+            return route.path
+        below = _path_of(getattr(route, "routes", None) or (), endpoint)
+        if below is not None:
+            return below
+    return None
+
+
+def _mounted_at(scope: Scope, routes: Sequence[BaseRoute]) -> str:
+    """Where the application of the route is mounted, as it is written there; the server's own prefix before it."""
+    root: str = scope.get("root_path", "")
+    template: str = scope.get("app_root_path", root)
+    rest = root[len(template) :]
+    while rest:
+        mounts = ((each, each.path_regex.match(f"{rest}/")) for each in routes if isinstance(each, Mount))
+        mount, match = next(((mount, match) for mount, match in mounts if match is not None), (None, None))
+        if mount is None or match is None:
+            return template
+        template, routes = f"{template}{mount.path}", mount.routes
+        rest = f"/{match['path']}".rstrip("/")
+    return template
+
+
+def site_of_endpoint(scope: Scope) -> CallSite | None:
+    """Where the endpoint of a request is defined; None while no route is known, or for an object that is called."""
+    endpoint = scope.get("endpoint")
+    code: CodeType | None = getattr(inspect.unwrap(endpoint), "__code__", None) if callable(endpoint) else None
+    return CallSite(code.co_filename, code.co_firstlineno, code.co_name) if code is not None else None
 
 
 def _effective_route(scope: Scope) -> object:

@@ -15,7 +15,13 @@ from starlette.types import Scope
 from starlette.websockets import WebSocket
 
 from activerow.database.failures import translate
-from activerow.errors import ActiveRowError, DatabaseError, TransactionBrokenError
+from activerow.errors import (
+    ActiveRowError,
+    DatabaseError,
+    TransactionBrokenError,
+    TransientError,
+    UnavailableError,
+)
 from activerow.fastapi.endpoint import is_async
 from activerow.fastapi.problem_table import Table
 from activerow.fastapi.problem_texts import word_of
@@ -95,7 +101,10 @@ class ErrorHandlers:
         return await answered if inspect.isawaitable(answered) else answered
 
     def log(self, scope: Scope, error: Exception) -> None:
-        """One record per failed request: an error with its traceback from 500 on, else only for the curious."""
+        """One record per failed request: below 500 only for the curious, else an error, with its traceback.
+
+        That the database is busy or away is no fault of a line of the program: a record says so in one line.
+        """
         row = self.problems.of(error)
         where, code = f"{scope.get('method', 'WEBSOCKET')} {scope['path']}", word_of(error, row)
         facts: dict[str, object] = {"code": code, "status": row.status}
@@ -104,7 +113,8 @@ class ErrorHandlers:
         # The texts of others, and of what caused them, may quote what was sent or what is stored.
         told: object = error if isinstance(error, ActiveRowError) else type(error).__name__
         failed = row.status >= 500
-        traceback = _without_values(error) if failed and isinstance(error, ActiveRowError) else None
+        is_told_in_a_line = not failed or isinstance(error, UnavailableError | TransientError)
+        traceback = _without_values(error) if isinstance(error, ActiveRowError) and not is_told_in_a_line else None
         level = logging.ERROR if failed else logging.INFO
         logger.log(level, "%s: %d %s: %s", where, row.status, code, told, exc_info=traceback, extra=facts)
 

@@ -15,8 +15,9 @@ from activerow.database import Database
 from activerow.database.execution import RequestScope
 from activerow.database.unit import current_task
 from activerow.errors import ActiveRowError, PendingWorkError, ScopeClosedError, UsageError
+from activerow.errors.call_site import CallSite
 from activerow.fastapi.dependency import gives_session
-from activerow.fastapi.endpoint import label_of, refusal
+from activerow.fastapi.endpoint import label_of, refusal, site_of_endpoint
 from activerow.fastapi.handlers import logger
 from activerow.fastapi.installation import Installation, entering, has_entered
 
@@ -56,7 +57,9 @@ class _Exchange:
         self.database = database
         self.handlers = installation.handlers
         self.scope, self.receive, self.send = scope, receive, send
-        self.request_scope = RequestScope(label_of(scope), on_open=self._on_open, admit=self._admit)
+        self.request_scope = RequestScope(self._label, on_open=self._on_open, admit=self._admit, site=self._site)
+        self._routes = installation.app.routes
+        self._route_label: str | None = None
         self.started = False
         self.replaced: _AnswerReplaced | None = None
         self.reported: ActiveRowError | None = None
@@ -79,9 +82,17 @@ class _Exchange:
         finally:
             self.database.leave_request(self.request_scope)
 
+    def _label(self) -> str:
+        """Method and route; asked again until the router has found it."""
+        if self._route_label is None:
+            self._route_label = label_of(self.scope, self._routes)
+        return self._route_label or f"{self.scope.get('method', 'WEBSOCKET')} without a route"
+
+    def _site(self) -> CallSite | None:
+        return site_of_endpoint(self.scope)
+
     def _admit(self) -> None:
         """Called before the request's unit opens; refuses where none may."""
-        self.request_scope.label = label_of(self.scope)
         if self.started:
             raise ScopeClosedError(current_task().get_name(), self.request_scope.label)
         reason = refusal(self.scope, partial(gives_session, database=self.database))

@@ -28,7 +28,7 @@ class Statement:
         rows: How many were read or written; None where that is not known, as of a stream.
         sets: How many sets of values it was sent with: more than one in a bulk write.
         site: Where in the program it came from.
-        route: Method and path of the request that it belongs to, None outside of one.
+        route: Method and route of the request that it belongs to, such as `GET /users/{id}`; None outside of one.
         engine: Where it was sent: `db.engine.sync_engine`, or a replica's.
         error: What the driver raised.
     """

@@ -15,6 +15,7 @@ from typing import cast
 from activerow.database.flush import News
 from activerow.database.unit import Hook, Kind, Level, Unit, current_task, run_hooks, to_the_end
 from activerow.errors import ActiveRowError, PendingWorkError, ScopeClosedError, TransactionBrokenError, UsageError
+from activerow.errors.call_site import CallSite, call_site
 
 logger = logging.getLogger("activerow")
 
@@ -23,19 +24,37 @@ class RequestScope:
     """A request's place for a unit of work: opened by the dependency, or by `auto_commit=False`.
 
     Args:
-        label: Method and path, for messages.
+        label: Gives method and route, for messages.
         on_open: Called once when `Depends(db.session)` opens the unit, to arrange for `end`.
         admit: Called first by `Depends(db.session)`; raises `UsageError` where it may not be used.
+        site: Gives the line of the endpoint, for messages: the caller of a dependency is the framework.
     """
 
-    def __init__(self, label: str, *, on_open: Callable[[], None], admit: Callable[[], None] | None = None) -> None:
-        self.label = label
+    def __init__(
+        self,
+        label: Callable[[], str],
+        *,
+        on_open: Callable[[], None],
+        admit: Callable[[], None] | None = None,
+        site: Callable[[], CallSite | None] | None = None,
+    ) -> None:
+        self._label, self._site = label, site
         self.on_open = on_open
         self.admit = admit
         self.level: Level | None = None
         self.verdict: ActiveRowError | None = None
         self.places: Scopes | None = None
         self.previous: Level | RequestScope | None = None  # a block around the whole request, as in a test
+
+    @property
+    def label(self) -> str:
+        """Method and route, as far as the router has found it."""
+        return self._label()
+
+    @property
+    def site(self) -> CallSite:
+        """The line of the endpoint, where one is known, else of the caller."""
+        return (self._site() if self._site is not None else None) or call_site()
 
     @property
     def unit_open(self) -> bool:
@@ -82,6 +101,13 @@ class Scopes:
         self._rolling_back: set[asyncio.Task[None]] = set()
         self.captured: list[Hook] | None = None
         """Takes the hooks of commits instead of running them, while a test looks at them."""
+        self.completing: Callable[[ActiveRowError, Unit | None], None] | None = None
+        """Adds to an error what only the database knows."""
+
+    def complete(self, error: ActiveRowError, unit: Unit | None = None) -> None:
+        """Add to `error` what only the database knows: where it is, and who holds its connections."""
+        if self.completing is not None:
+            self.completing(error, unit)
 
     # -- where a task stands -------------------------------------------------------------------------------------
 

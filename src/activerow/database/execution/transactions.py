@@ -12,7 +12,7 @@ from activerow.database.execution.scope import Scopes
 from activerow.database.execution.units import UnitFactory
 from activerow.database.failures import translating
 from activerow.database.unit import Kind, Level, Unit, current_task, hold_of
-from activerow.errors import UsageError
+from activerow.errors import ActiveRowError, UsageError
 from activerow.errors.call_site import calling_frame, site_of
 
 logger = logging.getLogger("activerow")
@@ -100,6 +100,8 @@ class TransactionBlock(AbstractAsyncContextManager[AsyncSession]):
         try:
             await self._set_up(unit)
         except BaseException as error:
+            if isinstance(error, ActiveRowError):
+                self._scopes.complete(error, unit)
             await self._scopes.end(unit, error)
             raise
         self._level = unit.root

@@ -37,14 +37,12 @@ class UnitFactory:
     def __init__(self, scopes: Scopes, engines: EngineSet, replicas: Replicas) -> None:
         self.scopes, self.engines, self.replicas = scopes, engines, replicas
 
-    def new(
-        self, kind: Kind, immediate: bool | None, *, route: str | None = None, engine: AsyncEngine | None = None
-    ) -> Unit:
+    def new(self, kind: Kind, immediate: bool | None, *, engine: AsyncEngine | None = None) -> Unit:
         """A unit, not yet open, on the primary or another `engine`."""
         session = functools.partial(UnitSession, engine or self.engines.primary)
         unit = Unit(kind, session, self.scopes, patience=self.engines.options.pool_timeout, immediate=immediate)
         request = self.scopes.request()
-        unit.route = route or (request.label if request is not None else None)
+        unit.route = request.label if request is not None else None
         return unit
 
     def holders(self) -> tuple[Holder, ...]:

@@ -57,6 +57,10 @@ class Places(Protocol):
         """Run transaction hooks outside any unit."""
         ...
 
+    def complete(self, error: ActiveRowError, unit: "Unit | None" = None) -> None:
+        """Add to `error` what only the database knows: where it is, and who holds its connections."""
+        ...
+
 
 class Level(Block["Unit"]):
     """An open block of a unit: the unit itself, or a savepoint in it."""
@@ -213,7 +217,7 @@ class Unit:
         try:
             await self.run(self.transaction.flush)
         except Exception as error:  # noqa: BLE001  (raised by the caller, once the block is rolled back)
-            return as_told(error, "flush", self.near)
+            return self._told(error, "flush")
         except BaseException as error:  # noqa: BLE001
             return error
         return self._verdict(level)
@@ -261,10 +265,17 @@ class Unit:
         """The error that broke the innermost open savepoint, or the unit, as activerow tells it."""
         return self._retold(self.damage.of(self.transaction.innermost))
 
+    def _told(self, error: Exception, operation: str) -> Exception:
+        """The activerow error for `error`, with what only the database knows, or `error` itself where there is none."""
+        told = as_told(error, operation, self.near)
+        if isinstance(told, ActiveRowError):
+            self.places.complete(told, self)
+        return told
+
     def _retold(self, first: BaseException | None) -> BaseException | None:
         if not isinstance(first, Exception):
             return first
-        told = as_told(first, "flush", self.near)
+        told = self._told(first, "flush")
         self.damage.restate(first, told)
         return told
 
@@ -296,7 +307,7 @@ class Unit:
         try:
             level = await self.run(begin)
         except Exception as error:  # of what waited in the session, and is written before
-            told = as_told(error, "flush", self.near)
+            told = self._told(error, "flush")
             self.damage.restate(error, told)
             if told is error:
                 raise
@@ -320,7 +331,7 @@ class Unit:
             await to_the_end(run_hooks(self._leave(level)))
             raise
         except Exception as late:  # noqa: BLE001  (raised below, unless an earlier error is)
-            failure = failure or as_told(late, "flush", self.near)
+            failure = failure or self._told(late, "flush")
         await run_hooks(self._leave(level))
         if failure is not None and error is None:
             raise failure
@@ -380,7 +391,7 @@ class Unit:
         except Exception as error:
             self.fail(error)
             await self.transaction.roll_back()
-            told = as_told(error, "commit", self.near)
+            told = self._told(error, "commit")
             self.damage.restate(error, told)
             raise told from error
         self.note_commit()
@@ -405,7 +416,7 @@ class Unit:
             await to_the_end(self._finish(keep=keep))
         except Exception as late:  # noqa: BLE001  (raised below, unless an earlier error is)
             keep = False
-            failure = failure or as_told(late, "commit", self.near)
+            failure = failure or self._told(late, "commit")
         except asyncio.CancelledError:
             keep = keep and self.damage.whole is None
             self.root.closed = True

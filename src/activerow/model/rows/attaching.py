@@ -50,7 +50,9 @@ def attached(session: Session, row: object) -> Generator[object, None, None]:
     state: InstanceState[Any] = inspect(row)
     owner = object_session(row)
     if owner is not None and owner is not session:
-        raise SessionConflictError(f"{row!r} is being used by another unit of work", row=repr(row))
+        raise SessionConflictError(
+            f"{row!r} is being used by another unit of work; wait until that has ended", row=repr(row)
+        )
     _refuse_deleted(state)
     _remember(session, state)
     twin = session.identity_map.get(state.key) if owner is None and state.key is not None else None
