@@ -12,7 +12,9 @@ from activerow.database.execution import Call, Work
 from activerow.errors import MultipleRecordsError, RecordNotFoundError
 from activerow.mapping import collect, entity_of, fields_of, mapper_of, primary_key_names
 from activerow.paging import CursorPage, Page
+from activerow.query.instead import refuse_protocols
 from activerow.query.lookups import Key, column_at, is_wide, name_of, over_related, primary_key, simple_lookups
+from activerow.query.own_statement import OwnStatement, own_statement
 from activerow.query.plan import EVERYTHING, Plan, Selection
 from activerow.query.reads import Cells, CellsRead, KeyRead, RowsRead, fetch_rows, refuse_unsaved
 from activerow.query.related import KEYS_PER_STATEMENT, remember_result
@@ -134,6 +136,16 @@ class Query(Selection[M]):
         rows = [found[key] for key in wanted]
         remember_result(list(found.values()), self.plan.include)
         return rows
+
+    def from_statement(self, statement: Any) -> OwnStatement[M]:
+        """The rows of the model that a `select(...)` or `text(...)` of one's own finds.
+
+        `include`, `only`, `defer` and `options` of the query still say how they are loaded.
+
+        Raises:
+            UsageError: The query says which rows, which is the statement's to say.
+        """
+        return own_statement(self.model, self.session, self.plan, statement)
 
     # -- pages ---------------------------------------------------------------------------------------------------
 
@@ -419,3 +431,6 @@ class Query(Selection[M]):
         plain = [key[0] if len(key) == 1 else key for key in keys]
         criteria: dict[str, object] = {names[0]: plain} if len(names) == 1 else {", ".join(names): plain}
         return RecordNotFoundError(self.model.__name__, criteria, plain)
+
+
+refuse_protocols(Query)

@@ -13,6 +13,7 @@ from activerow.errors import ReservedNameError
 from activerow.mapping import Fields, count_everywhere, fields_of, install_guard, remember_registry
 from activerow.model.record.many import BulkWriting
 from activerow.model.record.reading import Reading
+from activerow.model.record.words_of_a_query import tell_queries_words
 from activerow.model.record.writing import Writing
 
 KEYWORDS = frozenset({"session", "auto_commit", "refresh", "defaults"})
@@ -47,6 +48,7 @@ class ActiveRecord(Reading, Writing, BulkWriting):
             # Or a dataclass, made here or later, gets one that reads every relation, loaded or not.
             type.__setattr__(cls, "__repr__", cls.__repr__)
         super().__init_subclass__(**options)
+        tell_queries_words(cls)
         known = cls.__dict__.get("registry")
         if isinstance(known, registry) and str not in known.type_annotation_map:
             known.update_type_annotation_map({str: STRING})

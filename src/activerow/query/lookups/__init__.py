@@ -28,12 +28,14 @@ from activerow.query.lookups.columns import (
 from activerow.query.lookups.comparison import Comparison
 from activerow.query.lookups.conditions import condition_of
 from activerow.query.lookups.keys import Key, among, check_unique, is_wide, primary_key
-from activerow.query.lookups.operands import kind_name
+from activerow.query.lookups.operands import CUT, SHOWS_HIDDEN, kind_name
 from activerow.query.lookups.paths import Field, field_at, related_alias
 from activerow.query.lookups.resolving import comparison_of, lookup_at
 from activerow.query.lookups.simple import Simple, simple_lookups
 
 __all__ = [
+    "CUT",
+    "SHOWS_HIDDEN",
     "Column",
     "Comparison",
     "Field",

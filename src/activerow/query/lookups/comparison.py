@@ -14,7 +14,7 @@ from sqlalchemy.types import TupleType, TypeEngine
 from activerow.lookups import Lookup
 from activerow.mapping import Type, bound_as, comparing_check, is_expression, kind_of, refusal
 from activerow.q import Condition
-from activerow.query.lookups.operands import Operand, flag_of, items_of, kind_name, pair_of
+from activerow.query.lookups.operands import Operand, flag_of, items_of, kind_name, pair_of, subquery_of
 
 _MOST_PARAMETERS: Final = 10_000
 
@@ -89,10 +89,18 @@ class ColumnComparison(ShapedComparison):
         """The value in the form that the lookup takes."""
         takes = self.lookup.takes
         if takes == "list":
-            return value if is_expression(value) else items_of(self.operand, self.lookup, value)
+            return self._several(value)
         if takes == "pair":
             return pair_of(self.operand, self.lookup, value)
         return flag_of(self.operand, self.lookup, value) if takes == "flag" else value
+
+    def _several(self, value: Any) -> Any:
+        subquery = subquery_of(self.operand, self.lookup, value)
+        if subquery is None:
+            return value if is_expression(value) else items_of(self.operand, self.lookup, value)
+        if len(subquery.selected_columns) != 1:
+            raise self.operand.refused(self.lookup, "takes a query of one column: name it with select(...)")
+        return subquery
 
     def _fitting(self, lookup: Lookup, value: Any) -> Any:
         takes = lookup.takes

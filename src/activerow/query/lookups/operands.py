@@ -5,13 +5,17 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final, cast
 
-from sqlalchemy import Date, Integer, extract
+from sqlalchemy import Date, Integer, Select, extract, select
 
 from activerow.backends import DateOf, Utc
 from activerow.errors import UsageError
 from activerow.lookups import LOOKUPS, Lookup
 from activerow.mapping import Check, Type, comparing_check, kind_of, refusal
 from activerow.query.lookups.paths import Field
+
+CUT: Final = "activerow_cut"
+SHOWS_HIDDEN: Final = "activerow_shows_hidden"
+"""Execution options by which a query tells of its SELECT what the statement around it has to know."""
 
 _PAIR: Final = 2
 _OF_A_RELATION: Final = ("exact", "ne", "in", "not_in", "isnull")
@@ -96,6 +100,23 @@ def items_of(operand: Operand, lookup: Lookup, value: Any) -> list[Any]:
     if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
         raise operand.refused(lookup, f"takes a list of values, not {kind_name(cast('object', value))}")
     return list(items)
+
+
+def subquery_of(operand: Operand, lookup: Lookup, value: Any) -> Any:
+    """A query, or a SELECT, as the right side of IN; None where the value is neither.
+
+    Raises:
+        UsageError: It shows hidden rows, which the statement around it would hide again.
+    """
+    keys: Any = getattr(value, "keys_apart", None)
+    statement: Any = keys() if keys is not None else value
+    if not isinstance(statement, Select):
+        return None
+    options = cast("Select[Any]", statement).get_execution_options()
+    if options.get(SHOWS_HIDDEN):
+        raise operand.refused(lookup, "takes no query with with_deleted() or only_deleted(): read its keys before")
+    # MySQL and MariaDB take no LIMIT in the subquery of an IN.
+    return select(*statement.subquery().c) if options.get(CUT) else statement
 
 
 def pair_of(operand: Operand, lookup: Lookup, value: Any) -> tuple[Any, Any]:

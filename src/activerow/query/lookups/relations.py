@@ -11,7 +11,7 @@ from sqlalchemy.orm.exc import UnmappedColumnError
 from activerow.mapping import bound_as, equated_columns, hiding_of, primary_key_names
 from activerow.q import Condition
 from activerow.query.lookups.comparison import Given, ShapedComparison, all_bound
-from activerow.query.lookups.operands import flag_of, items_of, kind_name
+from activerow.query.lookups.operands import flag_of, items_of, kind_name, subquery_of
 
 _ONE: Final = literal_column("1", Integer())
 _NEGATIVE: Final = frozenset({"ne", "not_in"})
@@ -32,8 +32,23 @@ class RelationComparison(ShapedComparison):
         if word == "isnull" or (value is None and word in {"exact", "ne"}):
             absent = flag_of(self.operand, self.lookup, value) if word == "isnull" else word == "exact"
             return Given("absent" if absent else "present", None, of_null=absent)
-        rows = items_of(self.operand, self.lookup, value) if word in {"in", "not_in"} else [value]
-        return Given("not among" if word in _NEGATIVE else "among", [self._key(row) for row in rows])
+        form = "not among" if word in _NEGATIVE else "among"
+        if word not in {"in", "not_in"}:
+            return Given(form, [self._key(value)])
+        subquery = self._subquery(value)
+        if subquery is not None:
+            return Given(form, subquery)
+        return Given(form, [self._key(row) for row in items_of(self.operand, self.lookup, value)])
+
+    def _subquery(self, value: Any) -> Any:
+        """The keys of a query of the related model; None where the value is no query."""
+        subquery = subquery_of(self.operand, self.lookup, value)
+        model: type = self.relation.mapper.class_
+        if subquery is None:
+            return None
+        if not issubclass(getattr(value, "model", object), model):
+            raise self.operand.refused(self.lookup, f"takes rows of {model.__name__}, or a query of them")
+        return subquery
 
     def _key(self, row: object) -> tuple[Any, ...]:
         """The primary key of a row that is given as the value."""
@@ -49,8 +64,8 @@ class RelationComparison(ShapedComparison):
         return key
 
     def bound(self, given: Given) -> Any:
-        if given.value is None:
-            return None
+        if not isinstance(given.value, list):
+            return given.value
         columns, keys = self.relation.mapper.primary_key, given.value
         types = [bound_as(column.type, None) for column in columns]
         return all_bound(types, [key[0] for key in keys] if len(columns) == 1 else keys)

@@ -7,7 +7,7 @@
 - `include`: paths of relations, and their loader options.
 """
 
-from activerow.query.plan.include import Chosen, Path, Tree, path_of, target_of, tree_of
+from activerow.query.plan.include import Chosen, Path, Tree, include_options, merged, path_of, target_of, tree_of
 from activerow.query.plan.joins import is_of_joined
 from activerow.query.plan.plan import Plan
 from activerow.query.plan.prepare import PreparedStatement, compiled_once
@@ -22,7 +22,9 @@ __all__ = [
     "Selection",
     "Tree",
     "compiled_once",
+    "include_options",
     "is_of_joined",
+    "merged",
     "path_of",
     "target_of",
     "tree_of",

@@ -13,10 +13,15 @@ from activerow.errors import UnknownFieldError, UsageError
 from activerow.mapping import Hiding, criterion_of, entity_of, fields_of, hiding_of, is_expression
 from activerow.q import Q, clause, lookups_of
 from activerow.query.lookups import (
+    CUT,
+    SHOWS_HIDDEN,
+    Column,
     Key,
     among,
+    column_at,
     condition_of,
     kind_name,
+    name_of,
     simple_lookups,
     sort_key,
     speaks_of_others,
@@ -56,6 +61,33 @@ class Selection(Generic[M]):
         criterion = criterion_of(self.model, self.plan.shown)
         # Spelt out, as the statement's options are lost where it becomes part of another one.
         return statement if criterion is None else statement.where(criterion)
+
+    def select(self, *columns: str | ColumnExpressionArgument[Any]) -> Select[Any]:
+        """The SELECT of columns of the rows, for conditions, CTEs and joins of one's own; of the rows without any.
+
+        Its columns have the names under which `values` gives them. As the value of `in` it is a subquery:
+        `User.filter_by(id__in=Post.filter_by(published=True).select("user_id"))`. A query itself stands for its
+        primary key there.
+
+        Raises:
+            UnknownFieldError: A name is not a field of the model it stands on.
+            UsageError: A column has no name, or one path leads to several rows.
+        """
+        if not columns:
+            return self._apart(self.statement)
+        taken = tuple(_labelled(column_at(self.model, column), name_of(column)) for column in columns)
+        statement = self.plan.values(self.model, taken)
+        criterion = criterion_of(self.model, self.plan.shown)
+        return self._apart(statement if criterion is None else statement.where(criterion))
+
+    def keys_apart(self) -> Select[Any]:
+        """The SELECT of the primary keys: what a query is as the value of a lookup."""
+        return self.select(*entity_of(self.model).keys)
+
+    def _apart(self, statement: Select[Any]) -> Select[Any]:
+        """A statement that may stand in another one, and what that has to know of it."""
+        cut = self.plan.most is not None or self.plan.skip is not None
+        return statement.execution_options(**{CUT: cut, SHOWS_HIDDEN: bool(self.plan.shown)})
 
     # -- links ---------------------------------------------------------------------------------------------------
 
@@ -294,6 +326,13 @@ class Selection(Generic[M]):
         if name not in columns:
             raise UnknownFieldError(self.model.__name__, name, choices=columns)
         return cast("QueryableAttribute[Any]", getattr(self.model, name))
+
+
+def _labelled(column: Column, name: str) -> Column:
+    """The column, under a name that no column of the model has."""
+    if column.key is not None or getattr(column.expression, "key", None) == name:
+        return column
+    return replace(column, expression=column.expression.label(name))
 
 
 def whole_number(link: str, count: Any) -> int | None:
