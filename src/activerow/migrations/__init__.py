@@ -13,7 +13,16 @@ from activerow.migrations.errors import (
 from activerow.migrations.folder import create_folder
 from activerow.migrations.migrations import Migrations
 from activerow.migrations.project import DEFAULT, Project, find_project, find_projects
-from activerow.migrations.running import Revision, Step, Written, create_database, run
+from activerow.migrations.running import (
+    Revision,
+    Step,
+    Written,
+    change_enum,
+    create_database,
+    create_enum,
+    drop_enum,
+    run,
+)
 from activerow.migrations.schema import Finding
 from activerow.migrations.walking import walk
 
@@ -33,9 +42,12 @@ __all__ = [
     "UnknownRevisionError",
     "UnknownSchemaError",
     "Written",
+    "change_enum",
     "create_database",
+    "create_enum",
     "create_folder",
     "diagnose",
+    "drop_enum",
     "find_project",
     "find_projects",
     "run",

@@ -2,6 +2,8 @@
 
 - `runner`: Alembic for one database and folder; `environment` is what `env.py` calls, `revisions` what comes back.
 - `autogenerating`: what differs, written into a revision.
+- `rebuilding`: tables of SQLite, made anew; `dependents` are what hangs on them. `enum_types` and
+  `column_changes`: what PostgreSQL needs of us.
 - `adopting`: databases that `create_all` made.
 - `progress`: going on after a revision that stopped half way; `locking`: one migration at a time.
 - `connecting`: a connection to migrate with; `creating`: the database itself; `samples`: rows that are made up.
@@ -9,8 +11,10 @@
 
 from activerow.migrations.running.adopting import adopt
 from activerow.migrations.running.autogenerating import Confirm, compare, write_empty
+from activerow.migrations.running.column_changes import ConvertingImpl
 from activerow.migrations.running.connecting import connection_of
 from activerow.migrations.running.creating import create_database
+from activerow.migrations.running.enum_types import change_enum, create_enum, drop_enum
 from activerow.migrations.running.environment import run
 from activerow.migrations.running.locking import locked
 from activerow.migrations.running.progress import Unfinished, unfinished
@@ -20,6 +24,7 @@ from activerow.migrations.running.samples import fill_empty_tables
 
 __all__ = [
     "Confirm",
+    "ConvertingImpl",
     "Plan",
     "Revision",
     "Runner",
@@ -27,10 +32,13 @@ __all__ = [
     "Unfinished",
     "Written",
     "adopt",
+    "change_enum",
     "compare",
     "connection_of",
     "create_database",
+    "create_enum",
     "down_to",
+    "drop_enum",
     "fill_empty_tables",
     "heads_of",
     "locked",

@@ -1,7 +1,8 @@
 """Comparing models and database, and writing what differs into a revision."""
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
+from collections.abc import Sequence as Several
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from typing import Any, cast
@@ -10,12 +11,13 @@ from alembic.autogenerate import RevisionContext
 from alembic.operations import ops
 from alembic.runtime.migration import MigrationContext
 from alembic.script import Script
-from sqlalchemy import Connection, Dialect, inspect
+from sqlalchemy import Connection, Dialect, Sequence, inspect
+from sqlalchemy.schema import CreateSequence
 
 from activerow.migrations.running.runner import Runner
-from activerow.migrations.schema import Finding, described, findings_in, rows_in, single_percents
+from activerow.migrations.schema import Finding, convert, described, findings_in, order, rows_in, single_percents
 
-Confirm = Callable[[Sequence[str], Sequence[Finding]], bool]
+Confirm = Callable[[Several[str], Several[Finding]], bool]
 """Asked with the changes and what is dangerous about them; False writes nothing."""
 
 
@@ -48,10 +50,12 @@ def compare(connection: Connection, runner: Runner, message: str) -> Comparison:
         changes = cast("ops.UpgradeOps", scripts[0].upgrade_ops)
         for direction in (changes, scripts[0].downgrade_ops):
             _leave_to_drop_table(direction)
+            convert(direction, cast("Connection", context.connection).dialect)
+            order(direction, cast("Connection", context.connection).dialect.name)
         comparison.changes = tuple(described(changes))
         if comparison.changes:
             server = cast("Connection", context.connection)
-            changes.ops[:0] = _missing_schemas(changes, server)
+            _make_what_is_missing(scripts[0], server)
             comparison.findings = tuple(findings_in(changes, server.dialect, rows_in(server)))
 
     comparison = Comparison(_context(runner, message, autogenerate=True, directives=look), connection.dialect)
@@ -62,6 +66,31 @@ def compare(connection: Connection, runner: Runner, message: str) -> Comparison:
 
     runner.run(connection, steps, dont_mutate=True)  # not even to make the version table
     return comparison
+
+
+def _make_what_is_missing(script: Any, connection: Connection) -> None:
+    """Schemas and sequences that tables and defaults need come before them."""
+    script.upgrade_ops.ops[:0] = _missing_schemas(script.upgrade_ops, connection)
+    quote = connection.dialect.identifier_preparer.format_sequence
+    for sequence in list(_missing_sequences(script.upgrade_ops, connection)):
+        made = str(CreateSequence(sequence).compile(dialect=connection.dialect))
+        script.upgrade_ops.ops.insert(0, ops.ExecuteSQLOp(made))
+        script.downgrade_ops.ops.append(ops.ExecuteSQLOp(f"DROP SEQUENCE {quote(sequence)}"))
+
+
+def _missing_sequences(changes: Any, connection: Connection) -> Iterator[Sequence]:
+    """The sequences that new defaults take their values from, and that are not there."""
+    inner = (entry for op in changes.ops for entry in getattr(op, "ops", [op]))
+    for op in inner:
+        columns = op.columns if isinstance(op, ops.CreateTableOp) else [getattr(op, "column", None)]
+        defaults = [getattr(column, "server_default", None) for column in columns]
+        defaults.append(getattr(op, "modify_server_default", None))
+        for default in defaults:
+            sequence = getattr(getattr(default, "arg", None), "sequence", None)
+            if isinstance(sequence, Sequence) and not connection.dialect.has_sequence(
+                connection, sequence.name, schema=sequence.schema
+            ):
+                yield sequence
 
 
 def _missing_schemas(changes: Any, connection: Connection) -> list[ops.ExecuteSQLOp]:

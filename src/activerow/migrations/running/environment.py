@@ -1,8 +1,6 @@
 """What a migration folder's `env.py` calls: `run()`, whether our commands or plain `alembic` started it."""
 
 import asyncio
-import importlib
-import importlib.util
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -76,7 +74,7 @@ def migrate(connection: Connection, config: Config, database: Database) -> None:
         context.configure(
             connection=connection,
             transaction_per_migration=not sqlite,
-            **_options(config, database, dialect, connection),
+            **_options(config, database, connection),
         )
         if dialect in {"mysql", "mariadb"}:
             progress.Progress.follow(context.get_context(), connection)
@@ -98,10 +96,8 @@ def _operations(migrations: MigrationContext) -> Generator[None]:
         operations._remove_proxy()
 
 
-def _options(config: Config, database: Database, dialect: str, connection: Connection | None = None) -> dict[str, Any]:
+def _options(config: Config, database: Database, connection: Connection | None = None) -> dict[str, Any]:
     ownership = Ownership(database.metadata, context.script, connection)
-    if dialect == "postgresql":
-        _compare_enums(ownership)
     ours = comparison(ownership)
     given = dict(cast("Mapping[str, Any]", config.attributes.get(OPTIONS, {})))
     if "include_object" in given:
@@ -120,13 +116,6 @@ def _target(metadata: tuple[MetaData, ...]) -> Any:
     return metadata[0] if len(metadata) == 1 else list(metadata)
 
 
-def _compare_enums(ownership: Ownership) -> None:
-    """PostgreSQL's enum types are objects of their own, which Alembic alone does not compare."""
-    if importlib.util.find_spec("alembic_postgresql_enum") is not None:
-        plugin: Any = importlib.import_module("alembic_postgresql_enum")
-        plugin.set_configuration(plugin.Config(include_name=lambda name: ownership.is_our_type((None, name))))
-
-
 def _write_sql(config: Config, database: Database) -> None:
     url = database.url
     dialect = database.dialect
@@ -136,7 +125,7 @@ def _write_sql(config: Config, database: Database) -> None:
         literal_binds=True,
         dialect_opts={"paramstyle": "named"},
         transactional_ddl=dialect != "mysql",
-        **_options(config, database, dialect),
+        **_options(config, database),
     )
     with context.begin_transaction():
         context.run_migrations()

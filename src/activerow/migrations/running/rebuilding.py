@@ -37,9 +37,10 @@ class SqliteOperations(Operations):
 
     def invoke(self, operation: Any) -> Any:
         """Run one operation; one that takes a new table gets a batch of its own."""
-        if not isinstance(operation, _OF_TABLES):
-            return super().invoke(operation)
         named: Any = operation
+        if not isinstance(operation, _OF_TABLES):
+            invoke: Any = super().invoke
+            return invoke(named)
         table = getattr(named, "table_name", None) or named.source_table
         with self.batch_alter_table(table, getattr(named, "schema", None)) as batch:
             batch.invoke(operation)

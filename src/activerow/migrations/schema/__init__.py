@@ -1,6 +1,7 @@
 """What a schema is, how two differ, and what is dangerous about that: nothing here runs a revision.
 
-- `comparing`: Alembic's options for comparing; `checks` and `defaults` compare what Alembic alone does not.
+- `comparing`: Alembic's options for comparing; `columns` and `rules` compare what the `pictures` of a server show,
+  which `seen` keeps; `model_rules` and `there_rules` are the constraints of both sides, `literals` their defaults.
 - `ownership`: which tables and types of a database are the project's.
 - `findings`: what is dangerous about changes; `describing` says them in words.
 - `rendering`: how types and defaults are written into a revision.
@@ -12,13 +13,16 @@
 
 from activerow.migrations.schema.bookkeeping import NOT_THE_MODELS, PROGRESS
 from activerow.migrations.schema.comparing import comparison
+from activerow.migrations.schema.conversions import convert
 from activerow.migrations.schema.describing import described
 from activerow.migrations.schema.findings import Finding, findings_in, rows_in
+from activerow.migrations.schema.ordering import order
 from activerow.migrations.schema.ownership import Ownership
 from activerow.migrations.schema.rendering import single_percents
 from activerow.migrations.schema.shapes import Shape, shape_of
+from activerow.migrations.schema.sql_tokens import quoted
 from activerow.migrations.schema.sqlite_edits import TableEdits
-from activerow.migrations.schema.sqlite_table import TableText, quoted
+from activerow.migrations.schema.sqlite_table import TableText
 
 __all__ = [
     "NOT_THE_MODELS",
@@ -29,8 +33,10 @@ __all__ = [
     "TableEdits",
     "TableText",
     "comparison",
+    "convert",
     "described",
     "findings_in",
+    "order",
     "quoted",
     "rows_in",
     "shape_of",

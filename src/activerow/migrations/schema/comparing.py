@@ -6,16 +6,19 @@ from alembic.runtime.plugins import Plugin
 from alembic.util import DispatchPriority
 
 from activerow import partial_index
-from activerow.migrations.schema import checks, defaults, rendering
+from activerow.migrations.schema import columns, enums, rendering, rules
 from activerow.migrations.schema.ownership import Ownership
+from activerow.migrations.schema.seen import OPTION, Seen
 
 _OURS: Final = Plugin("activerow")
-_OURS.add_autogenerate_comparator(checks.compare, "table", "checkconstraints")
-_OURS.add_autogenerate_comparator(defaults.compare, "column", "server_default", priority=DispatchPriority.FIRST)
+_OURS.add_autogenerate_comparator(rules.compare, "table", "indexes", priority=DispatchPriority.FIRST)
+_OURS.add_autogenerate_comparator(enums.compare, "schema", "enums", priority=DispatchPriority.LAST)
+_OURS.add_autogenerate_comparator(columns.compare_type, "column", "types", priority=DispatchPriority.FIRST)
+_OURS.add_autogenerate_comparator(columns.compare_default, "column", "server_default", priority=DispatchPriority.FIRST)
 
 
 def comparison(ownership: Ownership) -> dict[str, Any]:
-    """Options for Alembic: types, server defaults and checks are compared, and revisions written for every backend."""
+    """Options for Alembic: whatever a server says of a table is compared, and revisions written for every backend."""
     return {
         "compare_type": True,
         "compare_server_default": True,
@@ -27,4 +30,5 @@ def comparison(ownership: Ownership) -> dict[str, Any]:
         # Without it, the tables of schemas would be created again and again.
         "include_schemas": bool(ownership.schemas),
         "autogenerate_plugins": ["alembic.autogenerate.*", _OURS.name],
+        OPTION: Seen(ownership.is_our_type),
     }

@@ -3,7 +3,11 @@
 from dataclasses import dataclass
 from typing import Any, Final
 
-from activerow.migrations.schema.kinds import Kind, actual, kind_of
+from alembic.operations import ops
+
+from activerow.migrations.schema.kinds import KINDS, Kind, actual, kind_of
+
+_NUMBERS: Final[tuple[Kind, ...]] = ("integer", "float", "numeric")
 
 # What every value survives; all else loses something, or is refused where a value does not fit.
 _KEEPS_ALL: Final[frozenset[tuple[Kind, Kind]]] = frozenset(
@@ -89,6 +93,55 @@ class Conversion:
     unfit: str | None = None
 
 
+# --- PostgreSQL, which converts little by itself --------------------------------------------------------------------
+
+_BY_ITSELF: Final[frozenset[tuple[Kind, Kind]]] = frozenset(
+    {
+        *((before, "text") for before in KINDS if before != "binary"),
+        *((before, after) for before in _NUMBERS for after in _NUMBERS),
+        *((kind, kind) for kind in KINDS if kind not in {"enum", "array", "datetime"}),
+        ("date", "datetime"),
+        ("datetime", "date"),
+        ("datetime", "time"),
+    }
+)
+_USING: Final[dict[tuple[Kind, Kind], str]] = {
+    **{(kind, "boolean"): "{0} <> 0" for kind in _NUMBERS},
+    **{("boolean", kind): "{0}::integer::{1}" for kind in _NUMBERS},
+    ("text", "binary"): "convert_to({0}, 'UTF8')",
+    ("binary", "text"): "convert_from({0}, 'UTF8')::{1}",
+    ("enum", "enum"): "{0}::text::{1}",
+    ("interval", "integer"): "extract(epoch from {0})::{1}",
+    ("integer", "interval"): "make_interval(secs => {0})",
+}
+
+
+def using(column: str, before: object, after: object, dialect: Any) -> str | None:
+    """What PostgreSQL must be told to convert a column's values, None where it needs nothing."""
+    kinds = kind_of(before, dialect), kind_of(after, dialect)
+    old, new = actual(before, dialect), actual(after, dialect)
+    if kinds == ("datetime", "datetime"):
+        zones = bool(getattr(old, "timezone", False)), bool(getattr(new, "timezone", False))
+        return f"{column} AT TIME ZONE 'UTC'" if zones[0] != zones[1] else None
+    if kinds in _BY_ITSELF or "other" in kinds:
+        return None
+    compiler = dialect.type_compiler_instance
+    if kinds == ("enum", "enum") and compiler.process(old) == compiler.process(new):
+        return None
+    return _USING.get(kinds, "{0}::{1}").format(column, compiler.process(new))
+
+
+def convert(changes: Any, dialect: Any) -> None:
+    """Note with each change of a type how PostgreSQL converts its values."""
+    for table in changes.ops if dialect.name == "postgresql" else ():
+        for op in getattr(table, "ops", ()):
+            if isinstance(op, ops.AlterColumnOp) and op.modify_type is not None:
+                column = dialect.identifier_preparer.quote(op.column_name)
+                needed = using(column, op.existing_type, op.modify_type, dialect)
+                if needed is not None:
+                    op.kw["postgresql_using"] = needed
+
+
 # --- SQLite, which stores anything anywhere -------------------------------------------------------------------------
 
 _REWRITTEN: Final[dict[tuple[Kind, Kind], str]] = {
@@ -142,7 +195,8 @@ def rewriting(before: object, after: object, dialect: Any) -> str | None:
     kinds = kind_of(before, dialect), kind_of(after, dialect)
     if dialect.name == "sqlite" and kinds in _REWRITTEN:
         return f"values are rewritten: {_REWRITTEN[kinds].format('value')}"
-    return None
+    needed = using("value", before, after, dialect) if dialect.name == "postgresql" else None
+    return f"values are converted: USING {needed}" if needed else None
 
 
 def _text(value: str) -> str:

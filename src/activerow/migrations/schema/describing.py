@@ -5,6 +5,9 @@ from typing import Any, cast
 
 from alembic.operations import ops
 
+from activerow.migrations.schema.enums import EnumOp
+from activerow.migrations.schema.statements import SqlOp
+
 
 def described(changes: Any) -> list[str]:
     """A line for each change, with the names it is about."""
@@ -17,6 +20,10 @@ def described(changes: Any) -> list[str]:
 
 def _line(op: Any) -> str:
     """What one operation does: `add column users.age`, `create table posts`."""
+    if isinstance(op, SqlOp):
+        return f"{'drop' if op.drops else 'create'} {op.words}"
+    if isinstance(op, EnumOp):
+        return op.words
     if isinstance(op, ops.ExecuteSQLOp):
         return str(op.sqltext)
     words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(op).__name__.removesuffix("Op")).lower()

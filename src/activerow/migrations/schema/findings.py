@@ -9,6 +9,7 @@ from sqlalchemy import Column, Connection, Table, inspect, literal, select, tabl
 from sqlalchemy.types import String
 
 from activerow.migrations.schema.conversions import loss, rewriting
+from activerow.migrations.schema.enums import EnumOp
 
 HasRows = Callable[[str, str | None], bool]
 
@@ -117,13 +118,12 @@ def _dropped(flat: Iterable[Any]) -> Iterator[Finding]:
 def _values(flat: Iterable[Any]) -> Iterator[Finding]:
     """Values that leave an enum type of PostgreSQL, which is changed by an operation of its own."""
     for op in flat:
-        lost = sorted(set(getattr(op, "old_values", ())) - set(getattr(op, "new_values", ())))
-        if lost:
+        if isinstance(op, EnumOp) and (lost := op.lost):
             yield Finding(
                 "narrower",
                 op.name,
                 f"it loses {', '.join(map(repr, lost))}; rows that have one make this fail",
-                "Give such rows another value first; for a new name of a value fill in enum_values_to_rename",
+                "Give such rows another value first; for a new name of a value add renamed={'old': 'new'}",
             )
 
 

@@ -1,6 +1,6 @@
 """What a column holds, in a word that is the same for models and for what a server says of its columns."""
 
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, get_args
 
 from sqlalchemy import (
     ARRAY,
@@ -37,6 +37,8 @@ Kind = Literal[
     "array",
     "other",
 ]
+
+KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 
 _types: Any = types  # BINARY and BLOB have a parent that is private
 _OF: Final[tuple[tuple[type[Any], Kind], ...]] = (

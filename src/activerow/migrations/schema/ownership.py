@@ -6,10 +6,10 @@ made it: SQL that names one, or that makes one for a purpose of its own, says no
 """
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Enum, MetaData, Table, text
@@ -37,13 +37,12 @@ class Ownership:
         self._connection = connection
         self._default = connection.dialect.default_schema_name if connection is not None else None
 
-    def includes(self, name: str | None, kind: str, parents: object) -> bool:
+    def includes(self, name: str | None, kind: str, parents: Mapping[str, str | None]) -> bool:
         """Alembic's `include_name`: the schemas of the models, and our tables in them."""
         if kind == "schema":
             return name is None or name in self.schemas
         if kind == "table" and name is not None:
-            schema = parents.get("schema_name") if isinstance(parents, dict) else None
-            return name != PROGRESS.name and self.is_ours((schema, name))
+            return name != PROGRESS.name and self.is_ours((parents.get("schema_name"), name))
         return True
 
     def is_ours(self, name: Name) -> bool:
@@ -72,7 +71,8 @@ class Ownership:
     @cached_property
     def _types(self) -> frozenset[Name]:
         kinds = (getattr(column.type, "item_type", column.type) for t in self._each_table() for column in t.columns)
-        return frozenset(self._normal(kind.schema, kind.name) for kind in kinds if isinstance(kind, Enum) and kind.name)
+        named: list[Any] = [kind for kind in kinds if isinstance(kind, Enum) and kind.name]
+        return frozenset(self._normal(kind.schema, str(kind.name)) for kind in named)
 
     @cached_property
     def _made(self) -> "Made":

@@ -7,8 +7,10 @@ from typing import Any, Final, Literal, cast
 
 from alembic.autogenerate import render as alembic_render
 from alembic.autogenerate.api import AutogenContext
+from alembic.autogenerate.render import renderers
 from alembic.ddl.postgresql import PostgresqlImpl
-from sqlalchemy import CheckConstraint, DefaultClause
+from alembic.operations import ops
+from sqlalchemy import CheckConstraint, DefaultClause, Enum, Identity
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.sql import functions
 from sqlalchemy.sql.elements import False_, True_, conv
@@ -40,6 +42,28 @@ def single_percents(dialect: Any) -> Generator[None]:
         preparer._double_percents = before
 
 
+@renderers.dispatch_for(ops.CreatePrimaryKeyOp, replace=True)
+def _primary_key(_context: AutogenContext, op: ops.CreatePrimaryKeyOp) -> str:
+    """What Alembic has no words for; only tables that are there get another key, and they are changed in a batch."""
+    key: Any = op.to_constraint()
+    name = f"op.f({str(key.name)!r})" if isinstance(key.name, conv) else repr(key.name)
+    columns = ", ".join(repr(str(column.name)) for column in key.columns)
+    return f"batch_op.create_primary_key({name}, [{columns}])"
+
+
+@renderers.dispatch_for(ops.AlterColumnOp, replace=True)
+def _altered(context: AutogenContext, op: ops.AlterColumnOp) -> str:
+    """With what Alembic leaves out: how PostgreSQL converts the values, and what an identity was before."""
+    untyped: Any = alembic_render
+    text: str = untyped._alter_column(context, op)
+    more: list[str] = []
+    if isinstance(op.existing_server_default, Identity) and op.modify_server_default is not False:
+        more.append(f"existing_server_default={untyped._render_server_default(op.existing_server_default, context)}")
+    if "postgresql_using" in op.kw:
+        more.append(f"postgresql_using={op.kw['postgresql_using']!r}")
+    return "".join([text[:-1], *(f",\n{' ' * 11}{option}" for option in more), ")"])
+
+
 def _type(kind: TypeEngine[Any], context: AutogenContext) -> str | Literal[False]:
     internals: Any = kind
     if internals._variant_mapping:
@@ -47,12 +71,25 @@ def _type(kind: TypeEngine[Any], context: AutogenContext) -> str | Literal[False
     module = type(kind).__module__
     if not module.startswith("sqlalchemy."):
         context.imports.add(f"import {module}")
+    if isinstance(kind, Enum) and kind.native_enum:
+        return _enum(kind) if _dialect_of(context).name == "postgresql" else False
     if isinstance(kind, postgresql.JSON | postgresql.ARRAY | postgresql.HSTORE):
         # Alembic writes the types within these types only while it is connected to PostgreSQL.
         context.imports.add("from sqlalchemy.dialects import postgresql")
         implementation: Any = object.__new__(PostgresqlImpl)
         return cast("str | Literal[False]", implementation.render_type(kind, context))
     return False
+
+
+def _dialect_of(context: AutogenContext) -> Any:
+    return context.dialect
+
+
+def _enum(kind: Any) -> str:
+    """An enum whose type is made by an operation of its own."""
+    values = ", ".join(repr(value) for value in kind.enums)
+    schema = f", schema={str(kind.schema)!r}" if kind.schema else ""
+    return f"sa.Enum({values}, name={str(kind.name)!r}{schema}, create_type=False)"
 
 
 def _variants(kind: TypeEngine[Any], context: AutogenContext) -> str:

@@ -8,9 +8,8 @@ from sqlalchemy import Column, DefaultClause, FetchedValue, Integer, MetaData, P
 
 from activerow.migrations.errors import MigrationError
 from activerow.migrations.schema.conversions import Conversion, on_sqlite
-from activerow.migrations.schema.sqlite_table import Clause, ColumnText, TableText, plain, quoted
-
-_OF_A_COLUMN = {"PRIMARY KEY": "pk", "UNIQUE": "uq", "REFERENCES": "fk", "FOREIGN KEY": "fk", "CHECK": "ck"}
+from activerow.migrations.schema.sql_tokens import plain, quoted
+from activerow.migrations.schema.sqlite_table import Clause, ColumnText, TableText, conventional_name
 
 
 @dataclass(slots=True)
@@ -87,23 +86,11 @@ class TableEdits:
         """
         name = str(constraint.name)
         removed = self._remove(lambda clause, _: clause.name == name)
-        removed = removed or self._remove(lambda clause, column: self.conventional_name(clause, column) == name)
+        removed = removed or self._remove(lambda clause, column: conventional_name(self.name, clause, column) == name)
         if not removed and isinstance(constraint, PrimaryKeyConstraint):
             removed = self._remove(lambda clause, _: clause.kind == "PRIMARY KEY")
         if not removed and not getattr(constraint, "_type_bound", False):
             raise MigrationError(f"table {self.name!r} has no constraint {name!r}")
-
-    def conventional_name(self, clause: Clause, column: ColumnText | None) -> str | None:
-        """The name that `NAMING_CONVENTION` gives to a rule of the table, or of a column; None where it has one."""
-        if clause.name is not None or clause.kind not in _OF_A_COLUMN:
-            return None
-        names = (column.name,) if column is not None else clause.columns
-        parts = [_OF_A_COLUMN[clause.kind], self.name]
-        if clause.kind in {"REFERENCES", "FOREIGN KEY"}:
-            parts += [*names, clause.referred]
-        elif clause.kind == "UNIQUE":
-            parts += names
-        return "_".join(parts)
 
     def specification(self, column: Column[Any]) -> ColumnText:
         """A column as SQLAlchemy writes it."""

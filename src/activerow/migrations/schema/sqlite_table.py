@@ -5,74 +5,13 @@ whose table the rows are copied. What a text holds beyond what SQLAlchemy can re
 checks without names, STRICT) must come along.
 """
 
-import re
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Final, Self
 
-_TOKEN: Final = re.compile(
-    r"""(?P<space> \s+ | --[^\n]*(?:\n|$) | /\*.*?(?:\*/|$) )
-      | (?P<quoted> "(?:[^"]|"")*" | `(?:[^`]|``)*` | \[[^\]]*\] )
-      | (?P<text> [xX]?'(?:[^']|'')*' )
-      | (?P<word> [^\W\d][\w$]* )
-      | (?P<sign> \d[\w.]* | . )""",
-    re.VERBOSE | re.DOTALL,
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Token:
-    """A word, a quoted name, a text, a sign, or what stands between them; a parenthesis is one, with all in it."""
-
-    kind: str
-    text: str
-
-    @property
-    def word(self) -> str:
-        """The keyword it may be, in capitals."""
-        return self.text.upper() if self.kind == "word" else ""
-
-    @property
-    def name(self) -> str:
-        """The name it is, without quotes."""
-        if self.kind == "quoted":
-            return self.text[1:-1].replace(self.text[-1] * 2, self.text[-1])
-        return self.text
-
-
-def tokens_of(sql: str) -> list[Token]:
-    """The statement's tokens; what stands in parentheses is one of kind `group`."""
-    found: list[Token] = []
-    depth, group = 0, ""
-    for match in _TOKEN.finditer(sql):
-        text, kind = match[0], str(match.lastgroup)
-        depth += {"(": 1, ")": -1}.get(text, 0)
-        if depth or group:
-            group += text
-            if not depth:
-                found.append(Token("group", group))
-                group = ""
-        else:
-            found.append(Token(kind, text))
-    return found
-
-
-def plain(sql: str) -> str:
-    """The statement without what makes no difference: spaces, comments, capitals of words, quotes of simple names."""
-    parts: list[str] = []
-    for match in _TOKEN.finditer(sql):
-        token = Token(str(match.lastgroup), match[0])
-        if token.kind == "quoted" and re.fullmatch(r"[^\W\d]\w*", token.name):
-            parts.append(token.name.lower())
-        elif token.kind != "space":
-            parts.append(token.text if token.kind in {"text", "quoted"} else token.text.lower())
-    return " ".join(parts)
-
-
-def quoted(name: str) -> str:
-    """A name as it may always stand in a statement."""
-    return '"' + name.replace('"', '""') + '"'
+from activerow.migrations.schema.sql_tokens import Token, plain, significant, tokens_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,12 +46,12 @@ class Clause:
     def columns(self) -> tuple[str, ...]:
         """The columns of a key or a unique constraint of the table."""
         parts = list(_split(tokens_of(self.condition), lambda token: token.text == ","))
-        return tuple(_significant(part)[0].name for part in parts if _significant(part))
+        return tuple(significant(part)[0].name for part in parts if significant(part))
 
     @property
     def referred(self) -> str:
         """The table that a foreign key refers to."""
-        found = _significant(tokens_of(self.text))
+        found = significant(tokens_of(self.text))
         return next((after.name for at, after in pairwise(found) if at.word == "REFERENCES"), "")
 
 
@@ -176,9 +115,9 @@ class TableText:
         table = cls(head, tail=tail)
         for part in _split(tokens_of(tokens[body].text[1:-1]), lambda token: token.text == ","):
             starts = _starts(part, _OF_TABLES)
-            if starts and not _significant(part[: starts[0]]):
+            if starts and not significant(part[: starts[0]]):
                 table.clauses += _clauses(part, starts, _OF_TABLES)
-            elif _significant(part):
+            elif significant(part):
                 table.columns.append(ColumnText.parse("".join(token.text for token in part)))
         return table
 
@@ -218,8 +157,25 @@ class TableText:
         return "WITHOUT" not in words and "rowid" not in names and keys != ["INTEGER"]
 
 
-def _significant(tokens: Sequence[Token]) -> list[Token]:
-    return [token for token in tokens if token.kind != "space"]
+_SHORT: Final = {"PRIMARY KEY": "pk", "UNIQUE": "uq", "REFERENCES": "fk", "FOREIGN KEY": "fk", "CHECK": "ck"}
+
+
+def conventional_name(table: str, clause: Clause, column: ColumnText | None = None) -> str | None:
+    """The name by which a revision drops a rule that has none: that of `NAMING_CONVENTION`, but for checks.
+
+    Args:
+        table: The table's name.
+        clause: The rule.
+        column: The column that it stands with, if it does.
+    """
+    if clause.name is not None or clause.kind not in _SHORT:
+        return None
+    parts = [_SHORT[clause.kind], table]
+    if clause.kind == "CHECK":
+        parts.append(f"{zlib.crc32(plain(clause.body).encode()):08x}")
+    elif clause.kind != "PRIMARY KEY":
+        parts += (column.name,) if column is not None else clause.columns
+    return "_".join([*parts, clause.referred]).rstrip("_") if "fk" in parts else "_".join(parts)
 
 
 def _split(tokens: Sequence[Token], is_border: Callable[[Token], bool]) -> Iterator[list[Token]]:
@@ -260,7 +216,7 @@ def _starts(tokens: Sequence[Token], words: frozenset[str]) -> list[int]:
 def _clauses(tokens: Sequence[Token], starts: Sequence[int], words: frozenset[str]) -> Iterator[Clause]:
     for start, end in zip(starts, [*starts[1:], len(tokens)], strict=False):
         part = tokens[start:end]
-        named = _significant(part)
+        named = significant(part)
         is_named = named[0].word == "CONSTRAINT" and len(named) > 2
         word = next((token.word for token in named[2 if is_named else 0 :] if token.word in words), "")
         text = "".join(token.text for token in part).strip()
