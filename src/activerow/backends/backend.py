@@ -192,7 +192,7 @@ class Backend:
     """It takes rows by COPY."""
 
     executemany: bool = False
-    """One statement that is run for many rows is as fast as one statement with many rows."""
+    """Its driver runs one statement for many rows, one by one and as fast as one statement with many rows."""
 
     most_parameters: Mapping[str, int] = field(default_factory=dict[str, int])
     """How many parameters a statement may have, by driver."""

@@ -1,7 +1,7 @@
 """Types of columns that are others on some servers."""
 
-from collections.abc import Callable
-from typing import Any, Final, TypeVar
+from collections.abc import Callable, Mapping
+from typing import Any, Final, TypeVar, cast
 
 from sqlalchemy import BigInteger, String
 from sqlalchemy.types import TypeEngine
@@ -27,7 +27,7 @@ def counting(kind: T) -> T:
     """The type of a key that every server numbers; the servers for which the type has a variant already keep that."""
     if kind.__visit_name__.lower() == "integer":
         return kind
-    told = kind._variant_mapping
+    told: Mapping[str, Any] = cast("Any", kind)._variant_mapping
 
     def variant(backend: Backend) -> TypeEngine[Any] | None:
         return backend.generated_key if told.keys().isdisjoint(backend.dialects) else None
