@@ -7,6 +7,7 @@
 - `members`: rows taken out of a to-many relation.
 """
 
+from activerow.model.rows.attaching import attached
 from activerow.model.rows.rereading import read_again
 from activerow.model.rows.saving import is_changed
 from activerow.model.rows.values import Values, check_names, check_new, collect, equal, fill
@@ -18,6 +19,7 @@ __all__ = [
     "Saving",
     "Update",
     "Values",
+    "attached",
     "check_names",
     "check_new",
     "collect",
