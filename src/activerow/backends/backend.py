@@ -205,7 +205,8 @@ class Backend:
 
     given_rows: Callable[[Dialect, list[Column[Any]], list[BindParameter[Any]], str], Any] | None = None
     """Rows that an UPDATE brings along, as a SELECT whose columns are called as their parameters are: of the columns
-    they are for, the parameters, and the text of one row. None where the statement is run for each row."""
+    they are for, the parameters, and the mark that is to stand on both sides of the one row. None where the statement
+    is run for each row."""
 
     insert: Callable[[Any], Any] = sqlite.insert
     """INSERT with the clause for rows that are there."""

@@ -72,11 +72,12 @@ def _explain(dialect: Dialect, analyze: bool) -> str:
 # --- rows -----------------------------------------------------------------------------------------------------------
 
 
-def _given_rows(dialect: Dialect, columns: list[Column[Any]], binds: list[BindParameter[Any]], row: str) -> Any:
+def _given_rows(dialect: Dialect, columns: list[Column[Any]], binds: list[BindParameter[Any]], mark: str) -> Any:
     # In a UNION with the table's own columns, of no row, the values get the types and collations of these columns.
     names = [bind.key for bind in binds]
     word = "" if getattr(dialect, "is_mariadb", False) else "ROW"
-    rows = text(f"VALUES {row.replace('(', f'{word}(', 1)}").bindparams(*binds).columns(*map(column, names))
+    row = f"{word}({', '.join(f':{name}' for name in names)})"
+    rows = text(f"VALUES {mark}{row}{mark}").bindparams(*binds).columns(*map(column, names))
     none = select(*[one.label(name) for one, name in zip(columns, names, strict=True)]).where(false())
     return none.union_all(rows)
 

@@ -23,6 +23,7 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.dialects import postgresql
+from sqlalchemy.types import TypeEngine
 
 from activerow.backends.backend import Backend, Begin, Prepared
 from activerow.backends.postgresql_errors import FAILURES, report
@@ -90,10 +91,20 @@ def _explain(_dialect: Dialect, analyze: bool) -> str:
 # --- rows -----------------------------------------------------------------------------------------------------------
 
 
-def _given_rows(_dialect: Dialect, _columns: list[Column[Any]], binds: list[BindParameter[Any]], row: str) -> Any:
+def _given_rows(dialect: Dialect, columns: list[Column[Any]], binds: list[BindParameter[Any]], mark: str) -> Any:
     names = [bind.key for bind in binds]
-    rows = text(f"SELECT * FROM (VALUES {row}) AS rows ({', '.join(names)})")  # noqa: S608  (names of parameters)
-    return rows.bindparams(*binds).columns(*[column(name) for name in names])
+    row = ", ".join(_typed(dialect, one.type, name) for one, name in zip(columns, names, strict=True))
+    rows = text(f"SELECT * FROM (VALUES {mark}({row}){mark}) AS rows ({', '.join(names)})")  # noqa: S608  (no values)
+    return rows.bindparams(*binds).columns(*map(column, names))
+
+
+def _typed(dialect: Dialect, kind: TypeEngine[Any], name: str) -> str:
+    """A parameter in a VALUES of its own, where nothing else tells what it is."""
+    if kind._unwrapped_dialect_impl(dialect).render_bind_cast:
+        return f":{name}"  # SQLAlchemy writes the type
+    sql: str = dialect.type_compiler_instance.process(kind)
+    sql = sql.replace("%%", "%") if dialect.paramstyle == "pyformat" else sql
+    return f"CAST(:{name} AS {sql.replace(':', chr(92) + ':')})"
 
 
 # --- keys -----------------------------------------------------------------------------------------------------------

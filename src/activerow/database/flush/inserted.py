@@ -20,7 +20,7 @@ def take_in(session: Session, state: InstanceState[Any], given: Iterable[str]) -
     state.key = internals.mapper._identity_key_from_state(state)
     internals._commit_all(state.dict)
     if isinstance(session, RewindingSession):
-        session.adopt(state, state.dict.keys() & set(state.manager) - set(given))
+        session.adopt(state, set(state.mapper.column_attrs.keys()) - set(given))
         return
     taking: Any = session
     internals.session_id = taking.hash_key

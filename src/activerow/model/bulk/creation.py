@@ -56,7 +56,11 @@ class Creation(Operation):
             return groups
         self._step = await generated.step_of(connection)
         given = max(generated.highest_given(groups).values(), default=0)
-        return [await generated.with_keys(connection, group, given) for group in groups]
+        ready: list[Group] = []
+        for group in groups:
+            ready.append(await generated.with_keys(connection, group, given))
+            given = max(given, *generated.highest_given(ready[-1:]).values(), 0)
+        return ready
 
     def told(self, group: Group) -> Told | None:
         column = generated.told_key(group.layout, self.dialect) if self._made is not None else None

@@ -165,9 +165,9 @@ def highest_given(groups: Iterable[Group]) -> dict[Column[Any], int]:
     """The highest number that rows bring for each column which the database would number."""
     highest: dict[Column[Any], int] = {}
     for group in groups:
-        for source in group.layout.sources:
+        for source, values in zip(group.layout.sources, group.taken.columns, strict=True):
             if source.given and _is_numbered(source.column):
-                numbers = (row[source.name] for row in group.rows if isinstance(row.get(source.name), int))
+                numbers = (value for value in values if isinstance(value, int))
                 highest[source.column] = max(highest.get(source.column, 0), *numbers, 0)
     return highest
 

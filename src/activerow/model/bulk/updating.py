@@ -130,9 +130,8 @@ class Updating(Operation):
             for index, source in enumerate(layout.sources)
         }
         if self.backend.given_rows is not None:
-            binds = list(cells.values())
-            row = f"{MARK}({', '.join(f':{bind.key}' for bind in binds)}){MARK}"
-            given = self.backend.given_rows(self.dialect, list(layout.columns.values()), binds, row).subquery("given")
+            columns, binds = list(layout.columns.values()), list(cells.values())
+            given = self.backend.given_rows(self.dialect, columns, binds, MARK).subquery("given")
             cells = {name: given.c[bind.key] for name, bind in cells.items()}
         return rows_text(self._statement(layout, cells), self.dialect, schemas)
 
