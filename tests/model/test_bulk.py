@@ -251,7 +251,7 @@ async def test_calls_that_make_no_sense(db: Database) -> None:
     with pytest.raises(UsageError, match=r"rows are many: .* not dict"):
         await Box.create_many({"size": 1})
     with pytest.raises(UsageError, match="not int"):
-        await Box.create_many(3)  # type: ignore[arg-type]
+        await Box.create_many(3)  # type: ignore[call-overload]
     with pytest.raises(UsageError, match="at least one row"):
         await Box.create_many([], batch=0)
     with pytest.raises(InstanceMethodError, match=r"write Box.create_many"):

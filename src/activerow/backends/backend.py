@@ -4,7 +4,20 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal, Self
 
-from sqlalchemy import URL, Connection, DateTime, Dialect, Select, String, Table
+from sqlalchemy import (
+    URL,
+    BindParameter,
+    Column,
+    ColumnElement,
+    Connection,
+    DateTime,
+    Dialect,
+    Executable,
+    Select,
+    Sequence,
+    String,
+    Table,
+)
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.types import NullType, TypeEngine
@@ -178,6 +191,22 @@ class Backend:
 
     nan: bool = True
     """A FLOAT holds what is no number."""
+
+    next_key: Callable[[Column[Any], str, int], ColumnElement[Any]] | None = None
+    """The next numbers of a numbered column: what is selected from `numbers`, whose `number` counts from 1, for as many
+    of them. Of the column, the name of its table in SQL, and the highest number that rows bring which are yet to be
+    sent. None where only an INSERT tells them."""
+
+    key_step: str | None = None
+    """The question for how far apart such numbers are, where an INSERT without RETURNING tells the first of them."""
+
+    move_sequence: Callable[[Column[Any], str, Sequence | None, int], Executable | None] | None = None
+    """Has the sequence behind a numbered column go on past a number; None where the server does so by itself."""
+
+    given_rows: Callable[[Dialect, list[Column[Any]], list[BindParameter[Any]], str], Any] | None = None
+    """Rows that an UPDATE brings along, as a SELECT whose columns are called as their parameters are: of the columns
+    they are for, the parameters, and the mark that is to stand on both sides of the one row. None where the statement
+    is run for each row."""
 
     insert: Callable[[Any], Any] = sqlite.insert
     """INSERT with the clause for rows that are there."""

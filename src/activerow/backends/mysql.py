@@ -4,9 +4,23 @@ Which of the two a server is, SQLAlchemy's dialect knows once it is connected (`
 """
 
 from collections.abc import Iterable
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import URL, Connection, Dialect, String, Table, text
+from sqlalchemy import (
+    URL,
+    BindParameter,
+    Column,
+    Connection,
+    Dialect,
+    Executable,
+    Sequence,
+    String,
+    Table,
+    column,
+    false,
+    select,
+    text,
+)
 from sqlalchemy.dialects import mysql
 
 from activerow.backends.backend import Backend, Begin, Prepared, delete_all
@@ -55,6 +69,29 @@ def _explain(dialect: Dialect, analyze: bool) -> str:
     return "EXPLAIN ANALYZE" if analyze else "EXPLAIN FORMAT=TREE"
 
 
+# --- rows -----------------------------------------------------------------------------------------------------------
+
+
+def _given_rows(dialect: Dialect, columns: list[Column[Any]], binds: list[BindParameter[Any]], mark: str) -> Any:
+    # In a UNION with the table's own columns, of no row, the values get the types and collations of these columns.
+    names = [bind.key for bind in binds]
+    word = "" if getattr(dialect, "is_mariadb", False) else "ROW"
+    row = f"{word}({', '.join(f':{name}' for name in names)})"
+    rows = text(f"VALUES {mark}{row}{mark}").bindparams(*binds).columns(*map(column, names))
+    none = select(*[one.label(name) for one, name in zip(columns, names, strict=True)]).where(false())
+    return none.union_all(rows)
+
+
+# --- keys -----------------------------------------------------------------------------------------------------------
+
+
+def _move_sequence(_column: Column[Any], _table: str, sequence: Sequence | None, highest: int) -> Executable | None:
+    if sequence is None:
+        return None  # AUTO_INCREMENT moves by itself
+    name = ".".join(f"`{part.replace('`', '``')}`" for part in (sequence.schema, sequence.name) if part)
+    return text(f"SELECT SETVAL({name.replace(':', chr(92) + ':')}, :highest)").bindparams(highest=highest)
+
+
 # --- tests ----------------------------------------------------------------------------------------------------------
 
 
@@ -86,6 +123,9 @@ MYSQL: Final = Backend(
     string=String(255),
     infinity=False,
     nan=False,
+    given_rows=_given_rows,
+    key_step="SELECT @@auto_increment_increment",
+    move_sequence=_move_sequence,
     insert=mysql.insert,
     upserts_by_every_key=True,
     largest_packet="SELECT @@max_allowed_packet",

@@ -64,12 +64,18 @@ _FATAL: Final = frozenset({1020, 1047, 1053, 1180, 1206, 1213, 1305, 1614, 1927,
 _NAMES_ONLY: Final = frozenset({1051, 1054, 1146, 1305})
 _REFERRED_TO: Final = frozenset({1217, 1451})
 
-_DUPLICATE: Final = re.compile(r"Duplicate entry '(.*)' for key '(?:([^'.]+)\.)?([^']+)'", re.DOTALL)
+_ANY_NAME: Final = "`(?:[^`]|``)+`"
+_NAME: Final = "`((?:[^`]|``)+)`"
+_DUPLICATE: Final = re.compile(r"Duplicate entry '(.*)' for key '(.+)'\s*$", re.DOTALL)
 _FOREIGN_KEY: Final = re.compile(
-    r"`([^`]+)`, CONSTRAINT `([^`]+)` FOREIGN KEY \(([^)]*)\) REFERENCES (?:`[^`]+`\.)?`([^`]+)` \(([^)]*)\)"
+    rf"{_NAME}, CONSTRAINT {_NAME} FOREIGN KEY \(({_ANY_NAME}(?:, {_ANY_NAME})*)\)"
+    rf" REFERENCES (?:{_ANY_NAME}\.)?{_NAME} \(({_ANY_NAME}(?:, {_ANY_NAME})*)\)"
 )
-_CHECK: Final = re.compile(r"(?i:constraint) [`'](.+?)[`'] (?:failed for (?:`[^`]+`\.)?`([^`]+)`|is violated)")
-_COLUMN: Final = re.compile(r"(?:[Cc]olumn|Field) (?:(?:`[^`]+`\.)?`([^`]+)`\.)?[`']([^`']+)[`']")
+_CHECK: Final = re.compile(rf"(?i:constraint) [`'](.+?)[`'] (?:failed for (?:{_ANY_NAME}\.)?{_NAME}|is violated)")
+_COLUMN: Final = re.compile(
+    rf"(?:[Cc]olumn|Field) (?:(?:(?:{_ANY_NAME}\.)?{_NAME}\.)?{_NAME}"
+    r"|'((?:(?!(?:[Cc]olumn|Field) ').)+)')(?= cannot be null| doesn't have a default| at row |\s*$)"
+)
 
 FAILURES: Final[dict[type[DatabaseError], tuple[int, str]]] = {
     DeadlockError: (1213, "Deadlock found when trying to get lock; try restarting transaction"),
@@ -113,11 +119,13 @@ def _names(kind: type[DatabaseError], number: int, message: str) -> dict[str, An
         return _names_of_foreign_key(message, is_target=number in _REFERRED_TO)
     if kind is CheckViolationError:
         match = _CHECK.search(message)
-        return {"constraint": match.group(1), "table": match.group(2)} if match else {}
+        return {"constraint": match[1], "table": match[2] and _plain(match[2])} if match else {}
     if kind in {NotNullViolationError, InvalidDataError}:
         # The refused value stands before the column, and may look like one.
         found = _COLUMN.findall(message)
-        return {"table": found[-1][0] or None, "columns": (found[-1][1],)} if found else {}
+        if found:
+            table, quoted, plain = found[-1]
+            return {"table": _plain(table) or None, "columns": (_plain(quoted) or plain,)}
     return {}
 
 
@@ -125,8 +133,8 @@ def _names_of_duplicate(message: str) -> dict[str, Any]:
     match = _DUPLICATE.search(message)
     if match is None:
         return {}
-    value, table, key = match.groups()
-    return {"table": table, "constraint": key, "values": (value,)}
+    value, key = match.groups()
+    return {"constraint": key, "values": (value,)}
 
 
 def _names_of_foreign_key(message: str, *, is_target: bool) -> dict[str, Any]:
@@ -135,14 +143,18 @@ def _names_of_foreign_key(message: str, *, is_target: bool) -> dict[str, Any]:
         return {"is_target": is_target}
     table, constraint, columns, target, target_columns = match.groups()
     return {
-        "table": table,
-        "constraint": constraint,
+        "table": _plain(table),
+        "constraint": _plain(constraint),
         "columns": _unquoted(target_columns if is_target else columns),
         "foreign_key": _unquoted(columns),
-        "target": target,
+        "target": _plain(target),
         "is_target": is_target,
     }
 
 
 def _unquoted(columns: str) -> tuple[str, ...]:
-    return tuple(name.strip("` ") for name in columns.split(","))
+    return tuple(map(_plain, re.findall(_NAME, columns)))
+
+
+def _plain(name: str) -> str:
+    return name.replace("``", "`")

@@ -4,8 +4,26 @@ from collections.abc import Callable, Iterable
 from decimal import Decimal
 from typing import Any, Final
 
-from sqlalchemy import ARRAY, URL, Connection, DateTime, Dialect, Numeric, Table, Text, text
+from sqlalchemy import (
+    ARRAY,
+    URL,
+    BindParameter,
+    Column,
+    ColumnElement,
+    Connection,
+    DateTime,
+    Dialect,
+    Executable,
+    Numeric,
+    Sequence,
+    Table,
+    Text,
+    column,
+    func,
+    text,
+)
 from sqlalchemy.dialects import postgresql
+from sqlalchemy.types import TypeEngine
 
 from activerow.backends.backend import Backend, Begin, Prepared
 from activerow.backends.postgresql_errors import FAILURES, report
@@ -70,6 +88,66 @@ def _explain(_dialect: Dialect, analyze: bool) -> str:
     return "EXPLAIN (ANALYZE, BUFFERS)" if analyze else "EXPLAIN"
 
 
+# --- rows -----------------------------------------------------------------------------------------------------------
+
+
+def _given_rows(dialect: Dialect, columns: list[Column[Any]], binds: list[BindParameter[Any]], mark: str) -> Any:
+    names = [bind.key for bind in binds]
+    row = ", ".join(_typed(dialect, one.type, name) for one, name in zip(columns, names, strict=True))
+    rows = text(f"SELECT * FROM (VALUES {mark}({row}){mark}) AS rows ({', '.join(names)})")  # noqa: S608  (no values)
+    return rows.bindparams(*binds).columns(*map(column, names))
+
+
+def _typed(dialect: Dialect, kind: TypeEngine[Any], name: str) -> str:
+    """A parameter in a VALUES of its own, where nothing else tells what it is."""
+    if kind._unwrapped_dialect_impl(dialect).render_bind_cast:
+        return f":{name}"  # SQLAlchemy writes the type
+    sql: str = dialect.type_compiler_instance.process(kind)
+    sql = sql.replace("%%", "%") if dialect.paramstyle == "pyformat" else sql
+    return f"CAST(:{name} AS {sql.replace(':', chr(92) + ':')})"
+
+
+# --- keys -----------------------------------------------------------------------------------------------------------
+
+
+def _next_key(numbered: Column[Any], table: str, _given: int) -> ColumnElement[Any]:
+    return func.nextval(func.pg_get_serial_sequence(table, numbered.name))
+
+
+# `nextval` never goes back, whoever else asks meanwhile. `setval` could: it is used for a leap that nobody else makes
+# in the same instant. A user who may not set a sequence leaves it where it is before such a leap.
+_MOVE: Final = """
+SELECT CASE
+    WHEN behind <= 0 THEN NULL
+    WHEN behind <= 10000 THEN (
+        SELECT max(made) FROM (SELECT nextval(found) AS made FROM generate_series(1, behind)) AS numbers
+    )
+    WHEN has_sequence_privilege(found, 'UPDATE') THEN setval(found, highest)
+END
+FROM (
+    SELECT found, highest, CAST(ceil(CAST(highest - last AS numeric) / seqincrement) AS bigint) AS behind
+    FROM (
+        SELECT CAST(seqrelid AS regclass) AS found, least(CAST(:highest AS bigint), seqmax) AS highest, seqincrement,
+            coalesce(pg_sequence_last_value(seqrelid), seqstart - seqincrement) AS last
+        FROM pg_sequence
+        WHERE seqrelid = CAST(coalesce(CAST(:sequence AS text), pg_get_serial_sequence(:table, :column)) AS regclass)
+            AND seqincrement > 0 AND has_sequence_privilege(seqrelid, 'USAGE')
+    ) AS told
+) AS asked
+"""
+
+
+def _move_sequence(numbered: Column[Any], table: str, sequence: Sequence | None, highest: int) -> Executable:
+    name = None
+    if sequence is not None:
+        name = ".".join(_quoted(part) for part in (sequence.schema, sequence.name) if part)
+    return text(_MOVE).bindparams(sequence=name, table=table, column=numbered.name, highest=highest)
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
 # --- tests ----------------------------------------------------------------------------------------------------------
 
 
@@ -110,6 +188,9 @@ POSTGRESQL: Final = Backend(
     row_values=True,
     enums="typed",
     explain=_explain,
+    given_rows=_given_rows,
+    next_key=_next_key,
+    move_sequence=_move_sequence,
     insert=postgresql.insert,
     reads_own_table=True,
     copies=True,

@@ -13,6 +13,7 @@ class Report:
         kind: The class of error that its code stands for.
         code: The driver's code; None for errors that the driver found by itself and gave none.
         table: The table whose constraint it is; for a foreign key the one that refers to another.
+        named: Table and columns in one text, `seats.row, seats.number`, which who knows the tables can take apart.
         columns, values: Of the row that failed: the columns concerned, and the texts of the refused values.
         foreign_key: Columns of `table` that refer to `target`.
         is_target: For a foreign key: the row that failed is the one referred to; None when the driver does not say.
@@ -27,6 +28,7 @@ class Report:
     schema: str | None = None
     table: str | None = None
     constraint: str | None = None
+    named: str | None = None
     columns: tuple[str, ...] = ()
     values: tuple[str, ...] = ()
     foreign_key: tuple[str, ...] = ()

@@ -5,7 +5,18 @@ import sqlite3
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
-from sqlalchemy import Connection, Dialect, Integer, Table, text
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    Dialect,
+    Integer,
+    Table,
+    func,
+    literal_column,
+    select,
+    text,
+)
 
 from activerow.backends.backend import Backend, delete_all
 from activerow.backends.sqlite_errors import FAILURES, report
@@ -67,6 +78,20 @@ def _explain(_dialect: Dialect, _analyze: bool) -> str:
     return "EXPLAIN QUERY PLAN"
 
 
+# --- keys -----------------------------------------------------------------------------------------------------------
+
+
+def _next_key(column: Column[Any], _table: str, given: int) -> ColumnElement[Any]:
+    """What SQLite would number a row itself: one more than the highest there is, or ever was with AUTOINCREMENT."""
+    stored: Any = select(func.coalesce(func.max(column), 0)).scalar_subquery()
+    highest = func.max(stored, given)
+    if column.table.dialect_options["sqlite"]["autoincrement"]:
+        used = text("(SELECT seq FROM sqlite_sequence WHERE name = :name)").bindparams(name=column.table.name)
+        highest = func.max(highest, func.coalesce(used, 0))
+    number: ColumnElement[Any] = literal_column("numbers.number", Integer()) + highest
+    return number
+
+
 # --- tests ----------------------------------------------------------------------------------------------------------
 
 
@@ -103,6 +128,7 @@ SQLITE: Final = Backend(
     explain=_explain,
     measures=False,
     generated_key=Integer(),
+    next_key=_next_key,
     nan=False,  # it becomes NULL
     reads_own_table=True,
     executemany=True,

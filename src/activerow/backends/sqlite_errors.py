@@ -77,6 +77,7 @@ def report(error: BaseException) -> Report:
         reason=reason,
         table=columns[0][0] if columns else None,
         columns=tuple(column for _, column in columns),
+        named=str(error).partition(_FAILED)[2] if columns else None,
         constraint=_constraint(kind, str(error)),
         fatal=name.startswith(_FATAL),
     )

@@ -36,6 +36,7 @@ from activerow.mapping.hooks import Change, Changes, Hook, Operation, are_in_use
 from activerow.mapping.inspection import (
     CREATED_AT,
     Fields,
+    attribute_of,
     attributes_for_columns,
     discriminator_of,
     equated_columns,
@@ -51,7 +52,7 @@ from activerow.mapping.inspection import (
     version_name,
 )
 from activerow.mapping.instances import held_loader, row_loader, tuple_loader
-from activerow.mapping.keys import keys_of, unique_keys
+from activerow.mapping.keys import UniqueKey, keys_of, unique_keys
 from activerow.mapping.listeners import Listeners, own_listener
 from activerow.mapping.methods import on_class, on_instance
 from activerow.mapping.partly_loaded import forget_conditions, is_partial, mark_partial, mark_whole
@@ -87,9 +88,11 @@ __all__ = [
     "SetWrite",
     "Target",
     "Type",
+    "UniqueKey",
     "WriteRule",
     "applied",
     "are_in_use",
+    "attribute_of",
     "attributes_for_columns",
     "bound_as",
     "check",

@@ -1,7 +1,7 @@
 """What a model says about set-based writes: the one place where mixins act on them.
 
-`Query.update`, `Query.delete`, `create_many` and `upsert_many` never see the rows they write. A mixin that keeps a
-promise about every write (a history without gaps) states it as a rule:
+`Query.update`, `Query.delete`, `create_many`, `upsert_many` and `update_many` never see the rows they write. A mixin
+that keeps a promise about every write (a history without gaps) states it as a rule:
 
 ```py
 class Audited:
@@ -25,7 +25,7 @@ from sqlalchemy import ColumnElement
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.sql.base import ExecutableOption
 
-SetOperation = Literal["update", "delete", "create_many", "upsert_many"]
+SetOperation = Literal["update", "delete", "create_many", "upsert_many", "update_many"]
 Target = tuple[ColumnElement[bool], ...]
 """The conditions of one statement."""
 

@@ -3,7 +3,7 @@
 - `query`: the terminals.
 - `reads`, `steps`: what the terminals read, as data: rows, cells, or several statements.
 - `own_statement`: rows by SQL of the program's own; `instead`: what a query is not.
-- `set_writes`: UPDATE and DELETE of all rows of a query.
+- `changing`, `set_writes`: UPDATE and DELETE of all rows of a query.
 - `plan`: the links, gathered, and the statements they become.
 - `lookups`: words like `age__gte` as SQL.
 - `results`: pages, streams, groups, projections.

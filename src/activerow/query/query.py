@@ -1,7 +1,7 @@
 """`Query`: which rows, in which order, with what beside them. Inert until a terminal is awaited."""
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from typing import Any, Literal, TypeVar, cast, overload
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeVar, cast, overload
 
 from sqlalchemy import ColumnExpressionArgument, Select, SQLColumnExpression
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -10,12 +10,13 @@ from activerow.backends import check_explanation, explained
 from activerow.database import database_of
 from activerow.database.execution import Call, Work
 from activerow.errors import MultipleRecordsError, RecordNotFoundError
-from activerow.mapping import collect, entity_of, fields_of, mapper_of, primary_key_names
+from activerow.mapping import entity_of, fields_of, mapper_of, primary_key_names
 from activerow.paging import CursorPage, Page
+from activerow.query.changing import Changing
 from activerow.query.instead import refuse_protocols
 from activerow.query.lookups import Key, column_at, is_wide, name_of, over_related, primary_key, simple_lookups
 from activerow.query.own_statement import OwnStatement, own_statement
-from activerow.query.plan import EVERYTHING, Plan, Selection
+from activerow.query.plan import EVERYTHING, Plan
 from activerow.query.reads import Cells, CellsRead, KeyRead, RowsRead, fetch_rows, refuse_unsaved
 from activerow.query.related import KEYS_PER_STATEMENT, remember_result
 from activerow.query.results import (
@@ -35,7 +36,6 @@ from activerow.query.results import (
     projected,
     shape_of,
 )
-from activerow.query.set_writes import SetCall, check_columns, check_delete, check_plan, delete_rows, update_rows
 from activerow.query.steps import StepsRead
 
 M = TypeVar("M")
@@ -43,7 +43,7 @@ T = TypeVar("T")
 S = TypeVar("S", bound=Schema)
 
 
-class Query(Selection[M]):
+class Query(Changing[M]):
     """A selection of rows of a model. Links return a new query, terminals are awaited."""
 
     __slots__ = ()
@@ -319,69 +319,11 @@ class Query(Selection[M]):
         statement = self.statement
         return await self._read(lambda session: explained(session, statement, analyze=analyze))
 
-    # -- changes -------------------------------------------------------------------------------------------------
-
-    async def update(
-        self,
-        values: object = None,
-        /,
-        *,
-        auto_commit: bool | None = None,
-        all_rows: bool = False,
-        **columns: object,
-    ) -> int:
-        """Set columns of all rows of the query in one statement; returns how many rows there were.
-
-        Rows loaded in the unit show the new values. Values may be SQL: `update(balance=Account.balance - 10)`.
-
-        Raises:
-            UnknownFieldError, ReadOnlyFieldError: A name may not be set; nothing was sent.
-            UsageError: The query has no condition, and `all_rows` is not given; or it has links that load something.
-            SaveError: The database refused.
-        """
-        given = collect(values, columns)
-        check_plan(self.model, self.plan, "update", all_rows=all_rows)
-        check_columns(self.model, given)
-
-        async def work(session: AsyncSession) -> int:
-            return await update_rows(session, self.model, self.plan, given)
-
-        return await self._set("update", work, auto_commit, given)
-
-    async def delete(self, *, auto_commit: bool | None = None, all_rows: bool = False, hard: bool = False) -> int:
-        """Delete all rows of the query in one statement; returns how many there were.
-
-        The database's own cascades apply, those of relationships do not. Rows of a model with `SoftDelete` are marked
-        as deleted, unless `hard` is given.
-
-        Raises:
-            UsageError: The query has no condition, and `all_rows` is not given; or it has links that load something;
-                or its rows are deleted already, and `hard` is not given.
-            ForeignKeyViolationError: Other rows refer to one of them.
-        """
-        check_plan(self.model, self.plan, "delete", all_rows=all_rows)
-        check_delete(self.model, self.plan, hard=hard)
-
-        async def work(session: AsyncSession) -> int:
-            return await delete_rows(session, self.model, self.plan, hard=hard)
-
-        return await self._set("delete", work, auto_commit, {})
-
     # -- inside --------------------------------------------------------------------------------------------------
 
     async def _read(self, work: Work[T]) -> T:
         call = Call("select", self.model, None, self.session, replica=self.plan.reads_replica())
         return await database_of(self.model).execution.read(call, work)
-
-    async def _set(
-        self,
-        operation: Literal["update", "delete"],
-        run: Callable[[AsyncSession], Awaitable[int]],
-        auto_commit: bool | None,
-        given: Mapping[str, object],
-    ) -> int:
-        call = SetCall(operation, self.model, self.plan, given, self.session, auto_commit, run)
-        return await database_of(self.model).execution.carry_out(call)
 
     async def _fetch(self, plan: Plan) -> list[M]:
         return await database_of(self.model).execution.fetch(RowsRead(self.model, self.session, plan))

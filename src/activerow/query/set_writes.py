@@ -152,31 +152,53 @@ class SetCall(Write[int]):
         return self._count
 
 
-async def update_rows(session: AsyncSession, model: type, plan: Plan, values: Values) -> int:
-    """UPDATE the rows; those that the session holds show the new values. Returns how many there were."""
+async def update_rows(
+    session: AsyncSession, model: type, plan: Plan, values: Values, returned: list[Any] | None = None
+) -> int:
+    """UPDATE the rows; those that the session holds show the new values. Returns how many there were.
+
+    `returned` is given the rows themselves.
+    """
     columns = {name: _settable(model, name, value) for name, value in values.items()}
     write = SetWrite("update", model, {**next_version(model), **columns})
-    await _run(session, plan, write, update(model).values(write.values))
+    await _run(session, plan, write, update(model).values(write.values), returned)
     await read_expired(session, model)
     return write.count
 
 
-async def delete_rows(session: AsyncSession, model: type, plan: Plan, *, hard: bool) -> int:
-    """DELETE the rows, which leave the session; or hide them where the model does so. Returns how many there were."""
+async def delete_rows(
+    session: AsyncSession, model: type, plan: Plan, *, hard: bool, returned: list[Any] | None = None
+) -> int:
+    """DELETE the rows, which leave the session; or hide them where the model does so. Returns how many there were.
+
+    `returned` is given the rows themselves, as they were.
+    """
     hiding = hiding_of(model)
     if hiding is not None and not hard:
-        return await update_rows(session, model, replace(plan, shown=()), {hiding.mark: hiding.value()})
+        return await update_rows(session, model, replace(plan, shown=()), {hiding.mark: hiding.value()}, returned)
     write = SetWrite("delete", model, {})
-    await _run(session, plan, write, delete(model))
+    await _run(session, plan, write, delete(model), returned)
+    for row in returned or ():
+        session.expunge(row)
     return write.count
 
 
-async def _run(session: AsyncSession, plan: Plan, write: SetWrite, statement: Update | Delete) -> None:
-    write.targets = (plan.target(write.model, backend_of(session.get_bind().dialect)),)
+async def _run(
+    session: AsyncSession, plan: Plan, write: SetWrite, statement: Update | Delete, returned: list[Any] | None
+) -> None:
+    dialect = session.get_bind().dialect
+    if returned is not None and not (dialect.update_returning if statement.is_update else dialect.delete_returning):
+        word = "UPDATE" if statement.is_update else "DELETE"
+        title = backend_of(dialect).title
+        raise UsageError(
+            f"{title} does not return the rows of {word}: in a transaction, read them with for_update() before"
+        )
+    write.targets = (plan.target(write.model, backend_of(dialect)),)
     write.options = tuple(plan.criteria_options(write.model))
     async with applied(session, write):
         for target in write.targets:
-            write.count += await _execute(session, write.model, statement.where(*target).options(*write.options))
+            one = statement.where(*target).options(*write.options)
+            write.count += await _execute(session, write.model, one, returned)
 
 
 def _settable(model: type, name: str, value: object) -> Any:
@@ -184,10 +206,15 @@ def _settable(model: type, name: str, value: object) -> Any:
     return type_coerce(cast("Any", value), getattr(model, name).type) if is_expression(value) else value
 
 
-async def _execute(session: AsyncSession, model: type, statement: Update | Delete) -> int:
+async def _execute(session: AsyncSession, model: type, statement: Update | Delete, returned: list[Any] | None) -> int:
     # Python does not compare as every collation does: which of the loaded rows are meant, the server says ("fetch").
     held = any(isinstance(row, model) for row in session.sync_session.identity_map.values())
     options = {"synchronize_session": "fetch" if held else False}
+    if returned is not None:
+        rows: Any = await session.scalars(statement.returning(model), execution_options=options)
+        before = len(returned)
+        returned += rows.unique()
+        return len(returned) - before
     result = await session.execute(statement, execution_options=options)
     return cast("CursorResult[Any]", result).rowcount
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -49,6 +49,7 @@ class ForeignKeyFacts:
 
 def facts_of(report: Report, statement: StatementText, call: Call) -> Facts:
     """The attributes of the error, for everything but foreign keys."""
+    report = _taken_apart(report, statement.table)
     table_name = report.table or statement.table
     table = table_for_name(table_name, near=call.model) if table_name else None
     columns = _columns(report, table)
@@ -103,6 +104,18 @@ def _attributes(
 ) -> tuple[str, ...]:
     model = model_for_table(table_name, near=call.model) if table_name else call.model
     return attributes_for_columns(model, columns, table)
+
+
+def _taken_apart(report: Report, table: str | None) -> Report:
+    """The report with names that only the statement's table tells apart: a name may have a dot in it."""
+    if table is None:
+        return report
+    prefix = f"{table}."
+    if report.named is not None and report.named.startswith(prefix):
+        columns = tuple(report.named.removeprefix(prefix).split(f", {prefix}"))
+        return replace(report, table=table, columns=columns)
+    constraint = report.constraint
+    return replace(report, constraint=constraint.removeprefix(prefix)) if constraint is not None else report
 
 
 # --- columns --------------------------------------------------------------------------------------------------------
@@ -228,7 +241,8 @@ def _is_target(report: Report, statement: StatementText, key: ForeignKeyConstrai
         return True
     if key is None or not report.columns:
         return False
-    return set(report.columns) != {column.name for column in key.columns}
+    # As one text, since a name may hold the comma that separates them.
+    return ", ".join(report.columns) != ", ".join(column.name for column in key.columns)
 
 
 def _key_columns(report: Report, key: ForeignKeyConstraint | None, *, is_target: bool) -> tuple[str, ...]:

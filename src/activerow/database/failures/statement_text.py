@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, cast
 
-_NAME: Final = r'(?:"[^"]+"|`[^`]+`|\w+)'
+_NAME: Final = r'(?:"(?:[^"]|"")+"|`(?:[^`]|``)+`|\w+)'
 _DML: Final = re.compile(
     rf"""
     (?<!FOR\s)\b
@@ -24,10 +24,12 @@ _LETTERS: Final = string.ascii_letters
 _READS: Final = frozenset({"SELECT", "WITH"})
 _VERBS: Final = _READS | {"INSERT", "REPLACE", "UPDATE", "DELETE"}
 _LEAD: Final = re.compile(r"^(?:\s|\(|/\*.*?\*/|--[^\n]*\n)*", re.DOTALL)
-_COLUMNS: Final = re.compile(r"\s*\(([^()]*)\)\s*VALUES\s*", re.IGNORECASE)
+_QUOTED: Final = re.compile(r"""\"(?:[^"]|"")*\"|`(?:[^`]|``)*`|'(?:[^']|'')*'""")
+_VALUES: Final = re.compile(r"\s*(?:OVERRIDING SYSTEM VALUE\s*)?VALUES\s*", re.IGNORECASE)
 _SET: Final = re.compile(r".*?\bSET\s+(.*)", re.IGNORECASE | re.DOTALL)
 _END_OF_SET: Final = re.compile(r"\s(?:WHERE|FROM|RETURNING|ORDER|LIMIT)\s", re.IGNORECASE)
 _PLACEHOLDER: Final = re.compile(r"\?|%s|%\((?P<name>[^)]+)\)s|\$(?P<number>\d+)")
+_PERCENT: Final = re.compile(r"%s|%\(")
 _CAST: Final = re.compile(r"(?:::[\w ]+(?:\([\d, ]*\))?(?:\[\])?)?")
 _READING: Final = re.compile(r"\s*(?:--[^\n]*\n\s*)*(?:select|values|explain|pragma|with)\b", re.IGNORECASE)
 _WRITING: Final = re.compile(r"\b(?:insert|update|delete|replace)\b", re.IGNORECASE)
@@ -50,6 +52,9 @@ class StatementText:
 def read_statement(statement: str | None, parameters: object = None) -> StatementText:
     """Read one statement; `bound` stays empty when it writes several rows, as nobody knows which of them failed."""
     text = _LEAD.sub("", statement or "")
+    if _PERCENT.search(_without_names(text)):
+        # In this style of parameters each "%" of a name is written twice.
+        text = _QUOTED.sub(lambda match: match[0].replace("%%", "%"), text)
     verb = _verb(text).upper()
     if verb not in _VERBS:
         return StatementText()
@@ -70,7 +75,16 @@ def _verb(text: str) -> str:
 
 
 def _unquoted(name: str) -> str:
-    return name.strip().rpartition(".")[2].strip('"`')
+    """The last part of a name, as the database has it."""
+    parts = re.findall(_NAME, name) or [name.strip()]
+    last: str = parts[-1]
+    quote = last[:1]
+    return last[1:-1].replace(quote * 2, quote) if quote in {'"', "`"} else last
+
+
+def _without_names(text: str) -> str:
+    """The text with every letter of quoted names and texts replaced by one that means nothing; as long as before."""
+    return _QUOTED.sub(lambda match: "q" * len(match[0]), text)
 
 
 def _bound(operation: str, rest: str, parameters: object) -> dict[str, object]:
@@ -84,7 +98,7 @@ def _bound(operation: str, rest: str, parameters: object) -> dict[str, object]:
         match = _PLACEHOLDER.match(expression)
         if match is not None and _CAST.fullmatch(expression, match.end()):
             bound.update(_value(column, match, taken, cast("Sequence[object] | Mapping[str, object]", parameters)))
-        taken += len(_PLACEHOLDER.findall(expression))
+        taken += len(_PLACEHOLDER.findall(_without_names(expression)))
     return bound
 
 
@@ -99,31 +113,36 @@ def _value(
 
 
 def _inserted(rest: str) -> list[tuple[str, str]]:
-    match = _COLUMNS.match(rest)
+    names, end = _bracket(rest, len(rest) - len(rest.lstrip()))
+    match = _VALUES.match(rest, end)
     if match is None:
         return []
     values, end = _bracket(rest, match.end())
     if rest[end:].lstrip().startswith(","):
         return []
-    columns = [_unquoted(name) for name in match[1].split(",")]
-    expressions = list(_split(values))
+    columns, expressions = [_unquoted(name) for name in _split(names)], list(_split(values))
     return list(zip(columns, expressions, strict=True)) if len(columns) == len(expressions) else []
 
 
 def _updated(rest: str) -> list[tuple[str, str]]:
-    match = _SET.match(rest)
+    shape = _without_names(rest)
+    match = _SET.match(shape)
     if match is None:
         return []
-    end = _END_OF_SET.search(match[1])
-    parts = (part.partition("=") for part in _split(match[1][: end.start()] if end else match[1]))
-    return [(_unquoted(column), expression.strip()) for column, _, expression in parts]
+    end = _END_OF_SET.search(shape, match.start(1))
+    pairs: list[tuple[str, str]] = []
+    for part in _split(rest[match.start(1) : end.start() if end else len(rest)]):
+        place = _without_names(part).find("=")
+        pairs.append((_unquoted(part[:place]), part[place + 1 :].strip()))
+    return pairs
 
 
 def _bracket(text: str, start: int) -> tuple[str, int]:
     """What is inside of the bracket that opens at `start`, and where it ends."""
     depth = 0
+    shape = _without_names(text)
     for position in range(start, len(text)):
-        depth += {"(": 1, ")": -1}.get(text[position], 0)
+        depth += {"(": 1, ")": -1}.get(shape[position], 0)
         if depth == 0:
             return text[start + 1 : position], position + 1
     return "", len(text)
@@ -132,7 +151,7 @@ def _bracket(text: str, start: int) -> tuple[str, int]:
 def _split(text: str) -> Iterator[str]:
     """The parts between commas that are in no bracket."""
     depth = start = 0
-    for position, character in enumerate(text):
+    for position, character in enumerate(_without_names(text)):
         depth += {"(": 1, ")": -1}.get(character, 0)
         if character == "," and depth == 0:
             yield text[start:position].strip()

@@ -9,6 +9,7 @@
 - `refusal`: what rows show again when a change was refused before anything was sent.
 - `kept_rows`: rows that `session.delete` marks as deleted.
 - `unsaved`: what the program has changed and not saved, kept for the case that a lone call fails.
+- `inserted`: rows that were inserted past the flush.
 - `in_place`: values that changed in place, like the keys of a dict in a JSON column.
 - `outsiders`: rows outside the session that a flush meets through relations.
 """
@@ -17,6 +18,7 @@ from activerow.database.flush.around import refuse_waiting, refused, take_back
 from activerow.database.flush.committed_changes import News
 from activerow.database.flush.hook_runs import refuse_inside_flush, running_in
 from activerow.database.flush.in_place import in_place_columns, keep_contents
+from activerow.database.flush.inserted import take_in
 from activerow.database.flush.kept_rows import delete_for_good, mark_deleted
 from activerow.database.flush.mapper_events import watch
 from activerow.database.flush.outsiders import (
@@ -50,6 +52,7 @@ __all__ = [
     "reordered",
     "running_in",
     "take_back",
+    "take_in",
     "take_written",
     "watch",
 ]

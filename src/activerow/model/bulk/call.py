@@ -4,6 +4,7 @@ import inspect as python
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager, contextmanager
 
+from sqlalchemy.engine import Dialect
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from activerow.database import Database, database_of
@@ -11,10 +12,10 @@ from activerow.database.execution import Call
 from activerow.database.failures import translating
 from activerow.database.unit import Kind, Unit, UnitSession
 from activerow.errors import SaveError, UsageError
-from activerow.mapping import SetOperation, mapper_of
-from activerow.model.bulk.batch import Batch, grouped
-from activerow.model.bulk.source import RowReader, Rows, batches
-from activerow.model.bulk.upsert import Names, conflict
+from activerow.mapping import SetOperation, check, mapper_of
+from activerow.model.bulk.layout import refuse_several_tables
+from activerow.model.bulk.operation import Batch, Chunk, Operation
+from activerow.model.bulk.rows import Rows, batches
 
 Progress = Callable[[int], Awaitable[object] | object]
 
@@ -22,10 +23,17 @@ Progress = Callable[[int], Awaitable[object] | object]
 class BulkCall:
     """One call: its rows come from code of the program, so the unit's lock is held for a batch, never in between."""
 
-    def __init__(self, model: type, operation: SetOperation, batch: int, progress: Progress | None) -> None:
+    def __init__(self, model: type, call: SetOperation, batch: int, progress: Progress | None) -> None:
+        """Accept a call on a model.
+
+        Raises:
+            UsageError: The model is stored in several tables, or its rules refuse such a write; or there is no batch.
+        """
+        check(model, call)
+        refuse_several_tables(model, call)
         if batch < 1:
-            raise UsageError(f"{model.__name__}.{operation}(batch={batch}): a batch has at least one row")
-        self.model, self.operation, self.size, self.progress = model, operation, batch, progress
+            raise UsageError(f"{model.__name__}.{call}(batch={batch}): a batch has at least one row")
+        self.model, self.size, self.progress = model, batch, progress
         self.sent = False
 
     async def run(
@@ -33,32 +41,27 @@ class BulkCall:
         rows: Rows,
         session: AsyncSession | None,
         auto_commit: bool | None,
-        upsert: tuple[Names | None, Names | None] | None = None,
+        operation: Callable[[Dialect], Operation],
     ) -> int:
         """Write the rows in one unit."""
         database = database_of(self.model)
         async with self._whole(database, session, auto_commit) as within:
-            dialect = within.get_bind(mapper=mapper_of(self.model)).dialect
-            answer = conflict(self.model, *upsert, dialect) if upsert is not None else None
-            reader = RowReader(self.model, dialect, new=upsert is None)
+            made = operation(within.get_bind(mapper=mapper_of(self.model)).dialect)
+            grouping = made.grouping()
             taken = written = 0
             async with aclosing(batches(rows, self.size)) as source:
                 async for chunk in source:
-                    groups = grouped(chunk, taken, reader, answer)
-                    written += await self._send(database, within, Batch(groups, answer, dialect))
+                    written += await self._send(database, within, Batch(made, Chunk(chunk, taken), grouping))
                     taken += len(chunk)
                     await self._tell(written)
         return written
 
     async def _send(self, database: Database, session: AsyncSession, batch: Batch) -> int:
         async def work(session: AsyncSession) -> int:
-            sync = session.sync_session
-            if sync.new or sync.dirty or sync.deleted:
-                await session.flush()
             self._count(session)
-            return await batch.send(session, self.model)
+            return await batch.send(session)
 
-        call = Call("insert", self.model, None, session, batch.failing)
+        call = Call(batch.word, self.model, None, session, batch.failing)
         try:
             return await database.execution.write(call, work, auto_commit=False)
         except SaveError as error:

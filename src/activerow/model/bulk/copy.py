@@ -17,9 +17,8 @@ from sqlalchemy.util import await_only
 from activerow.backends import backend_of
 from activerow.database.engine import listen
 from activerow.mapping import Type, implementation, kind_of
-from activerow.model.bulk.columns import Shape
-
-Record = tuple[Any, ...]
+from activerow.model.bulk.layout import Layout
+from activerow.model.bulk.values import Record
 
 LEAST_ROWS: Final = 100
 """Fewer rows are sent sooner by one INSERT: COPY takes two or three trips."""
@@ -29,15 +28,16 @@ _RECORDS: Final = "activerow_copy"
 _listening: "WeakSet[Engine]" = WeakSet()
 
 
-def can_copy(shape: Shape, dialect: Dialect) -> bool:
-    """Whether rows of this shape mean the same to COPY as to INSERT.
+def can_copy(layout: Layout, dialect: Dialect) -> bool:
+    """Whether rows of this layout mean the same to COPY as to INSERT.
 
-    Not where the statement has to compute something, where the server would let a number past that it refuses in an
-    INSERT, for types that are not proven, or where the table says `info={"copy": False}` (row level security, rules).
+    Not where the statement has to compute something, for types that are not proven, or where the table says
+    `info={"copy": False}` (row level security, rules).
     """
-    if not backend_of(dialect).copies or shape.inlined or shape.forced or not shape.sources:
+    if not backend_of(dialect).copies or layout.computed or not layout.sources:
         return False
-    return shape.table.info.get("copy", True) and all(_is_proven(column.type, dialect) for column in shape.columns)
+    proven = all(_is_proven(column.type, dialect) for column in layout.columns.values())
+    return proven and layout.table.info.get("copy", True)
 
 
 def _is_proven(type_: Type, dialect: Dialect) -> bool:
@@ -50,23 +50,24 @@ def _is_proven(type_: Type, dialect: Dialect) -> bool:
     return kind_of(stored).copies
 
 
-async def copy(connection: AsyncConnection, shape: Shape, records: Sequence[Record], schema: str | None) -> int:
+async def copy(connection: AsyncConnection, layout: Layout, records: Sequence[Record], schema: str | None) -> int:
     """Send the records by COPY; returns how many there were."""
     engine = cast("Any", connection.sync_connection).engine
     if engine not in _listening:
         listen(engine, "do_execute", _send)
         _listening.add(engine)
-    options = {_RECORDS: (shape.table, shape.columns, records, schema)}
-    await connection.exec_driver_sql(
-        _text(shape.table, shape.columns, schema, connection.dialect), execution_options=options
-    )
+    table, columns = layout.table, list(layout.columns.values())
+    options = {_RECORDS: (table, columns, records, schema)}
+    await connection.exec_driver_sql(_text(table, columns, schema, connection.dialect), execution_options=options)
     return len(records)
 
 
 def _text(table: Table, columns: Sequence[Column[Any]], schema: str | None, dialect: Dialect) -> str:
     quote = cast("Any", dialect.identifier_preparer)
     name = quote.quote(table.name) if schema is None else f"{quote.quote_schema(schema)}.{quote.quote(table.name)}"
-    return f"COPY {name} ({', '.join(quote.quote(column.name) for column in columns)}) FROM STDIN"
+    sql = f"COPY {name} ({', '.join(quote.quote(column.name) for column in columns)}) FROM STDIN"
+    # Sent without parameters: nobody takes back that each "%" of a name is written twice for their sake.
+    return sql % () if dialect.paramstyle in {"format", "pyformat"} else sql
 
 
 def _send(cursor: Any, statement: str, _parameters: object, context: ExecutionContext) -> bool | None:

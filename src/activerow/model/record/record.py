@@ -109,8 +109,14 @@ def _adopt(mapper: Mapper[Any], cls: type) -> None:
     remember_registry(mapper.registry)
     if mapper.eager_defaults == "auto":
         mapper.eager_defaults = True
-    count_everywhere(mapper)
     watch(mapper)
+
+
+@event.listens_for(Mapper, "after_mapper_constructed", insert=True)
+def _number(mapper: Mapper[Any], cls: type) -> None:
+    """Have generated keys count on every server, before other tables take over the type of such a key."""
+    if issubclass(cls, ActiveRecord):
+        count_everywhere(mapper)
 
 
 @event.listens_for(ActiveRecord, "mapper_configured", propagate=True)

@@ -8,6 +8,7 @@
 """
 
 from activerow.mapping import collect
+from activerow.model.rows.attaching import attached
 from activerow.model.rows.rereading import read_again
 from activerow.model.rows.saving import is_changed
 from activerow.model.rows.values import Values, check_names, check_new, equal, fill
@@ -19,6 +20,7 @@ __all__ = [
     "Saving",
     "Update",
     "Values",
+    "attached",
     "check_names",
     "check_new",
     "collect",

@@ -39,8 +39,8 @@ class PreparedStatement:
             raise NotImplementedError("a statement whose text depends on the values")
         self.load: Any = load
         self.command = Command(compiled.string, model, writes, returns)
-        self._names = None if compiled.positional else [*compiled.bind_names.values()]
-        order = compiled.positiontup if compiled.positional else self._names
+        order = compiled.positiontup if compiled.positional else [*compiled.bind_names.values()]
+        self._names = None if compiled.positional else [_in_text(compiled, name) for name in order]
         numbers = {name: number for number, name in enumerate(places)}
         self._places = [_place(compiled, name, numbers) for name in order or ()]
 
@@ -67,6 +67,11 @@ def _place(compiled: Any, name: str, numbers: Mapping[str, int]) -> tuple[int | 
         return numbers[bind.key], convert, None
     constant = bind.effective_value
     return None, None, constant if convert is None else convert(constant)
+
+
+def _in_text(compiled: Any, name: str) -> str:
+    """A parameter as the text calls it, in which its name may not have every letter."""
+    return cast("str", compiled.escaped_bind_names.get(name, name))
 
 
 def compiled_once(
@@ -97,5 +102,5 @@ def compiled_once(
     except Exception as error:
         raise StatementError(str(error), sql, None, error) from error
     if order is None:
-        return sql, values
+        return sql, {_in_text(plain, name): value for name, value in values.items()}
     return sql, [values[name] for name in order]
