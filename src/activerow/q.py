@@ -71,7 +71,8 @@ class Q:
                 yield part
             else:
                 value: Any = part[1]
-                for each in value if isinstance(value, list | tuple | set | frozenset) else (value,):
+                several = isinstance(value, list | tuple | set | frozenset)
+                for each in cast("Iterable[Any]", value) if several else (value,):
                     if hasattr(each, "__clause_element__") or isinstance(each, ClauseElement):
                         yield each
 

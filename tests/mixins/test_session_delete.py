@@ -1,6 +1,6 @@
 """`session.delete(row)`, as admin packages call it, of a row with `SoftDelete`: it is marked, and nothing else goes."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime
 
@@ -72,7 +72,7 @@ def opened(db: Database, request: pytest.FixtureRequest) -> Open:
     """A session of activerow's, or one that the program opened, whose commit expires its rows or not."""
 
     @asynccontextmanager
-    async def open_session() -> AsyncIterator[AsyncSession]:
+    async def open_session() -> AsyncGenerator[AsyncSession, None]:
         if request.param == "unit":
             async with db.transaction() as unit:
                 yield unit

@@ -1,5 +1,7 @@
 """Random programs of calls on the models of the workshop, and a player that notes what each call showed."""
 
+# pyright: reportUnknownMemberType=none, reportUnknownVariableType=none, reportUnknownArgumentType=none
+
 import asyncio
 import pickle
 import uuid

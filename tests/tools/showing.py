@@ -1,5 +1,7 @@
 """What can be seen of rows, results and errors, as plain values that compare."""
 
+# pyright: reportUnknownMemberType=none, reportUnknownVariableType=none, reportUnknownArgumentType=none
+
 import pickle
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -24,11 +26,9 @@ def shown(value: Any) -> Any:
         case ActiveRecord():
             return shown_row(value, set())
         case Page():
-            page = cast("Page[Any]", value)
-            return ("page", page.number, page.size, page.total, page.pages, shown(page.items))
+            return ("page", value.number, value.size, value.total, value.pages, shown(value.items))
         case CursorPage():
-            cursors = cast("CursorPage[Any]", value)
-            return ("cursor", cursors.next is None, cursors.previous is None, shown(cursors.items))
+            return ("cursor", value.next is None, value.previous is None, shown(value.items))
         case BaseModel():
             return (type(value).__name__, shown(value.model_dump()))
         case dict():
@@ -84,7 +84,7 @@ def _value(value: Any, seen: set[int]) -> Any:
     if isinstance(value, ActiveRecord):
         return shown_row(value, seen)
     if isinstance(value, list):
-        return [type(value).__name__, *(_value(each, seen) for each in cast("list[Any]", value))]
+        return [type(value).__name__, *(_value(each, seen) for each in value)]
     return shown(value)
 
 

@@ -42,7 +42,8 @@ async def finish(notification: Notifications, status: Delivery, **changes: Any) 
         Notifications.status == Delivery.sending,
         Notifications.attempts == notification.attempts,
     )
-    return await ours.update(status=status, claimed_until=None, **changes) == 1
+    values: dict[str, object] = {"status": status, "claimed_until": None, **changes}
+    return await ours.update(values) == 1
 
 
 @db.transactional(retries=5)

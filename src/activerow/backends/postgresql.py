@@ -100,7 +100,8 @@ def _given_rows(dialect: Dialect, columns: list[Column[Any]], binds: list[BindPa
 
 def _typed(dialect: Dialect, kind: TypeEngine[Any], name: str) -> str:
     """A parameter in a VALUES of its own, where nothing else tells what it is."""
-    if kind._unwrapped_dialect_impl(dialect).render_bind_cast:
+    internals: Any = kind
+    if internals._unwrapped_dialect_impl(dialect).render_bind_cast:
         return f":{name}"  # SQLAlchemy writes the type
     sql: str = dialect.type_compiler_instance.process(kind)
     sql = sql.replace("%%", "%") if dialect.paramstyle == "pyformat" else sql

@@ -82,9 +82,9 @@ def held_loader(entity: Entity, names: Sequence[str], dialect: Dialect) -> Calla
         found = load(rows)
         for place, row in enumerate(found):
             state: Any = row._sa_instance_state
-            present = known._dict.get(state.key)
+            present: Any = known._dict.get(state.key)
             other = None if present is None else present.obj()
-            if other is None:
+            if present is None or other is None:
                 state.session_id = number
                 known.add(state)
             elif present.expired_attributes or not wanted <= present.dict.keys():

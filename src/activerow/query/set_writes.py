@@ -211,12 +211,12 @@ async def _execute(session: AsyncSession, model: type, statement: Update | Delet
     held = any(isinstance(row, model) for row in session.sync_session.identity_map.values())
     options = {"synchronize_session": "fetch" if held else False}
     if returned is not None:
-        rows: Any = await session.scalars(statement.returning(model), execution_options=options)
-        before = len(returned)
-        returned += rows.unique()
-        return len(returned) - before
-    result = await session.execute(statement, execution_options=options)
-    return cast("CursorResult[Any]", result).rowcount
+        result: Any = await session.scalars(statement.returning(model), execution_options=options)
+        rows = list(result.unique())
+        returned.extend(rows)
+        return len(rows)
+    written = await session.execute(statement, execution_options=options)
+    return cast("CursorResult[Any]", written).rowcount
 
 
 async def read_expired(session: AsyncSession, model: type) -> None:

@@ -49,7 +49,8 @@ def _cascade(state: State) -> list[State]:
 
 
 def _mark(session: Session, row: Any) -> None:
-    hiding = hiding_of(type(row))
+    model: type = row.__class__
+    hiding = hiding_of(model)
     if hiding is None:
         return
     with session.no_autoflush:

@@ -121,7 +121,7 @@ def _next(connection: AsyncConnection, layout: Layout, column: Column[Any], give
         return next_key(column, table_name(connection, layout.table), given)
     default: Any = column.server_default
     if isinstance(default, DefaultClause) and isinstance(default.arg, TextClause):
-        return literal_column(default.arg.text)
+        return cast("Any", literal_column)(default.arg.text)
     if isinstance(default, DefaultClause) and not isinstance(default.arg, str):
         return default.arg
     raise _unknown(layout, column)

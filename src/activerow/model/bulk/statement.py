@@ -150,10 +150,9 @@ def _in_format_style(dialect: Dialect) -> Dialect:
     """The dialect, writing parameters as "%s" and each "%" of a name twice: a text that can be taken apart for sure."""
     own: Any = copy.copy(dialect)
     own.paramstyle, own.positional = "format", True
-    own.identifier_preparer = copy.copy(dialect.identifier_preparer)
-    own.identifier_preparer.dialect = own
-    own.identifier_preparer._double_percents = True
-    own.identifier_preparer._strings = {}
+    preparer: Any = copy.copy(dialect.identifier_preparer)
+    preparer.dialect, preparer._double_percents, preparer._strings = own, True, {}
+    own.identifier_preparer = preparer
     return cast("Dialect", own)
 
 

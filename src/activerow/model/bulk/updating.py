@@ -152,7 +152,7 @@ class Updating(Operation):
 
     def same(self, layout: Layout) -> Mapping[str, object]:
         if layout not in self._now:
-            versions = (bind for bind in _versioned(layout).values() if isinstance(bind, BindParameter))
+            versions: list[Any] = [bind for bind in _versioned(layout).values() if isinstance(bind, BindParameter)]
             self._now[layout] = fresh(layout.table) | {bind.key: bind.value for bind in versions}
         return self._now[layout]
 

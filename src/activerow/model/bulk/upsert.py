@@ -84,7 +84,7 @@ class Upsertion(Operation):
     def _key_of(self, layout: Layout, row: Row) -> Key:
         values = key_values(self.model, "upsert_many", self.key, layout, row)
         primary = frozenset(primary_key_names(self.model))
-        if self.backend.upserts_by_every_key and set(self.key.names) != primary and primary & layout.names:
+        if self.backend.upserts_by_every_key and frozenset(self.key.names) != primary and primary & layout.names:
             raise UsageError(
                 f"{self.model.__name__}.upsert_many(by={', '.join(self.key.names)}) with values for the primary key:"
                 " MySQL updates the row that has either of them; leave the primary key out"
@@ -191,7 +191,8 @@ class Upsertion(Operation):
 
 def _given(statement: Any, one: Column[Any]) -> ColumnElement[Any]:
     """The value that an INSERT of MySQL has for a column; SQLAlchemy writes the "%" of its name four times."""
-    return func.values(column(one.name)) if "%" in one.name else cast("Any", statement.inserted[one.key])
+    given: ColumnElement[Any] = func.values(column(one.name)) if "%" in one.name else statement.inserted[one.key]
+    return given
 
 
 def _literally(condition: Any, dialect: Dialect) -> Any:

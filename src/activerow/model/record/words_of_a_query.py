@@ -13,7 +13,7 @@ from activerow.query import Query
 class _Tells:
     """What a model's class inherits from, beside what it was made by."""
 
-    def __getattr__(cls, name: str) -> Any:  # noqa: N805  # the instances of this class are classes
+    def __getattr__(cls, name: str) -> Any:  # noqa: N805  # pyright: ignore[reportSelfClsParameterName]  # its instances are classes
         ask: Any = getattr(super(), "__getattr__", None)
         if ask is not None:
             return ask(name)

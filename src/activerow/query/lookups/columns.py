@@ -145,7 +145,10 @@ def bare(key: Any) -> Any:
 def directed(key: Any, by: Any) -> Any:
     """`by`, sorted in the direction of another key."""
     modifier, inner = _modifier(key)
-    return by if modifier is None else UnaryExpression(directed(inner, by), modifier=cast("Any", modifier))
+    if modifier is None:
+        return by
+    sorted_by: UnaryExpression[Any] = UnaryExpression(directed(inner, by), modifier=cast("Any", modifier))
+    return sorted_by
 
 
 def _modifier(expression: ColumnElement[Any]) -> tuple[object, Any]:

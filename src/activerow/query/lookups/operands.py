@@ -110,9 +110,9 @@ def subquery_of(operand: Operand, lookup: Lookup, value: Any) -> Any:
     """
     keys: Any = getattr(value, "keys_apart", None)
     statement: Any = keys() if keys is not None else value
-    if not isinstance(statement, Select):
+    if not issubclass(statement.__class__, Select):
         return None
-    options = cast("Select[Any]", statement).get_execution_options()
+    options: Any = statement.get_execution_options()
     if options.get(SHOWS_HIDDEN):
         raise operand.refused(lookup, "takes no query with with_deleted() or only_deleted(): read its keys before")
     # MySQL and MariaDB take no LIMIT in the subquery of an IN.

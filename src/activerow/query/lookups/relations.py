@@ -64,9 +64,10 @@ class RelationComparison(ShapedComparison):
         return key
 
     def bound(self, given: Given) -> Any:
+        keys: Any = given.value
         if not isinstance(given.value, list):
-            return given.value
-        columns, keys = self.relation.mapper.primary_key, given.value
+            return keys
+        columns = self.relation.mapper.primary_key
         types = [bound_as(column.type, None) for column in columns]
         return all_bound(types, [key[0] for key in keys] if len(columns) == 1 else keys)
 

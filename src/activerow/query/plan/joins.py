@@ -58,7 +58,7 @@ def once(
     joined = {place: key for place, key in enumerate(order) if is_of_joined(key)}
     sorts = [bare(key.expression).label(f"activerow_sort_{place}") for place, key in joined.items()]
     selected = found.with_only_columns(*keys, *sorts).group_by(*[getattr(model, name) for name in names])
-    check_sources(selected, model, conditions, order)
+    check_sources(cast("Select[Any]", selected), model, conditions, order)
     rows = selected.subquery()
     same = [getattr(model, name) == rows.c[f"activerow_key_{place}"] for place, name in enumerate(names)]
     directions = (
@@ -125,4 +125,5 @@ def _terms(condition: Any) -> Iterator[Any]:
 
 
 def _clause(expression: Any) -> Any:
-    return cast("Any", expression.__clause_element__() if hasattr(expression, "__clause_element__") else expression)
+    clause: Any = expression.__clause_element__() if hasattr(expression, "__clause_element__") else expression
+    return clause

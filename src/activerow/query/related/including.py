@@ -29,7 +29,7 @@ def can_include(model: type, paths: Iterable[Path]) -> bool:
         for name in path:
             relation = entity_of(owner).mapper.relationships[name]
             target = entity_of(relation.mapper.class_)
-            kind = cast("object", relation.collection_class)
+            kind: object = cast("Any", relation).collection_class
             plain = relation.uselist and kind in {None, list} and relation.lazy in {"select", True}
             if (
                 not plain
