@@ -84,6 +84,7 @@ ON_MODELS: Final[dict[str, Call]] = {
     "create": lambda _: Player.create(name="new"),
     "create_many": lambda _: Player.create_many([{"name": "new"}]),
     "upsert_many": lambda _: Player.upsert_many([{"name": "first", "goals": 2}], by="name"),
+    "update_many": lambda it: Player.update_many([{"id": it.row.id, "goals": 3}]),
     "get": lambda it: Player.get(it.row.id),
     "get_or_none": lambda it: Player.get_or_none(it.row.id),
     "get_or_create": lambda _: Player.get_or_create({"name": "new"}),

@@ -11,6 +11,8 @@ from activerow.database.direct.command import Answer, Command, Parameters
 class AsyncpgChannel(Channel):
     """Commands on connections of asyncpg."""
 
+    serves_units = True
+
     async def send(self, record: Any, command: Command, parameters: Parameters) -> Answer:
         """One round trip; of a statement that the connection has not seen before, two."""
         connection = record.dbapi_connection._connection

@@ -6,7 +6,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from contextvars import Context, copy_context
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias, cast
 
 from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -58,6 +58,9 @@ class Channel(ABC):
     Attributes:
         route: The request that the running call belongs to, for those who hear of statements.
     """
+
+    serves_units = False
+    """Whether calls inside a unit go this way too; where not, the unit's session sends them."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         connections.watch(engine)
@@ -133,7 +136,10 @@ class Channel(ABC):
         except Exception as error:
             raised = wrapped(self._engine, adapted, command, parameters, error)
             cause = getattr(raised, "orig", error)
-            if getattr(raised, "connection_invalidated", False):
+            outdated = is_outdated(raised)
+            if outdated:
+                self._look_again().distrust(cast("Any", connection.connection)._connection_record)
+            if outdated or getattr(raised, "connection_invalidated", False):
                 await to_the_end(greenlet_spawn(connection.invalidate, cause))
             if started is not None:
                 self._clock.report(command.sql, Heard(time.perf_counter() - started, error=cause), command.model, route)

@@ -16,6 +16,8 @@ from activerow.database.engine import CancellableConnection, begin_for, writers
 class SQLiteChannel(Channel):
     """Commands on connections of aiosqlite, as `engine.sqlite_connection` changes them."""
 
+    serves_units = True
+
     def __init__(self, engine: AsyncEngine) -> None:
         super().__init__(engine)
         self._queue, self._patience = writers[engine.sync_engine]

@@ -7,9 +7,10 @@ flushed, or anybody listens, the session does it.
 from typing import Any, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import object_session
 
 from activerow.database.execution.calls import Read, Work, Write
-from activerow.database.execution.direct import Direct
+from activerow.database.execution.direct import Direct, Way
 from activerow.database.unit import Unit, UnitSession
 
 T = TypeVar("T")
@@ -40,10 +41,14 @@ class Inside:
 
         return work
 
+    def _way(self, unit: Unit) -> Way | None:
+        way = self._direct.way()
+        return way if way is not None and unit.engine is way.engine and way.channel.serves_units else None
+
     async def _read(self, read: Read[T], unit: Unit) -> T | None:
         """Read by the driver; None where the session has to."""
-        way = self._direct.way()
-        if way is None or unit.engine is not way.engine:
+        way = self._way(unit)
+        if way is None:
             return None
         found = read.at_hand(unit.sync)
         if found is not None:
@@ -63,8 +68,10 @@ class Inside:
 
     async def _write(self, write: Write[Any], unit: Unit) -> bool:
         """Write by the driver; says whether that could be done."""
-        way = self._direct.way()
-        if way is None or unit.engine is not way.engine or (connection := await unit.connection(write.row)) is None:
+        if write.row is not None and object_session(write.row) is not unit.sync:
+            return False  # nothing may be awaited between the question whose a row is and taking it
+        way = self._way(unit)
+        if way is None or (connection := await unit.connection(write.row)) is None:
             return False
         ready = write.inside(way.prepared, unit.sync)
         if ready is None or ready.command is None:
