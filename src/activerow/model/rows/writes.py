@@ -71,8 +71,8 @@ class Insertion(_RowWrite):
     def ready(self, shop: Prepared) -> Ready | None:
         """INSERT, for a row of columns alone."""
         entity = entity_of(self.model)
-        if not (entity.writes_directly("insert") and entity.constructs_plainly()):
-            return None
+        if entity.hiding is not None or not (entity.writes_directly("insert") and entity.constructs_plainly()):
+            return None  # of a mark in a unique key the server's words tell more than the row's values
         plain = PlainTable.of(entity)
         if plain.against or not self.given.keys() <= plain.by_name.keys() or not are_plain(self.given.values()):
             return None
