@@ -2,8 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import contextmanager, suppress
 from typing import Any, Protocol, TypeVar, cast
 
 from sqlalchemy import Connection
@@ -272,6 +272,18 @@ class Unit:
             self.places.complete(told, self)
         return told
 
+    @contextmanager
+    def _telling(self, operation: str) -> Generator[None]:
+        """Raise what activerow tells of an error in the block, and have the unit tell the same from now on."""
+        try:
+            yield
+        except Exception as error:
+            told = self._told(error, operation)
+            self.damage.restate(error, told)
+            if told is error:
+                raise
+            raise told from error
+
     def _retold(self, first: BaseException | None) -> BaseException | None:
         if not isinstance(first, Exception):
             return first
@@ -304,14 +316,8 @@ class Unit:
             self.lock.push(level)
             return level
 
-        try:
+        with self._telling("flush"):  # of what waited in the session, and is written before
             level = await self.run(begin)
-        except Exception as error:  # of what waited in the session, and is written before
-            told = self._told(error, "flush")
-            self.damage.restate(error, told)
-            if told is error:
-                raise
-            raise told from error
         self.places.enter(level)
         return level
 
@@ -382,18 +388,18 @@ class Unit:
     async def commit(self) -> None:
         """Commit now, between two calls, and go on in a new transaction. The caller holds the lock."""
         if mapper_events.concerns(self.sync):
-            await self.transaction.flush()  # hooks belong to the task of the call
+            with self._telling("flush"):
+                await self.transaction.flush()  # hooks belong to the task of the call
         await to_the_end(self._commit_and_go_on())
 
     async def _commit_and_go_on(self) -> None:
-        try:
-            await self.transaction.commit()
-        except Exception as error:
-            self.fail(error)
-            await self.transaction.roll_back()
-            told = self._told(error, "commit")
-            self.damage.restate(error, told)
-            raise told from error
+        with self._telling("commit"):
+            try:
+                await self.transaction.commit()
+            except Exception as error:
+                self.fail(error)
+                await self.transaction.roll_back()
+                raise
         self.note_commit()
 
     async def end(self, error: BaseException | None = None) -> None:
