@@ -9,6 +9,6 @@
 - `failures`: what the server said, as activerow's errors.
 """
 
-from activerow.database.database import Database, database_of
+from activerow.database.database import BINDING, Database, database_of
 
-__all__ = ["Database", "database_of"]
+__all__ = ["BINDING", "Database", "database_of"]

@@ -5,7 +5,7 @@ import functools
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager
-from typing import Any, ParamSpec, Self, TypeVar
+from typing import Any, Final, ParamSpec, Self, TypeVar
 
 from sqlalchemy import URL, MetaData
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
@@ -35,7 +35,7 @@ logger = logging.getLogger("activerow")
 T = TypeVar("T")
 P = ParamSpec("P")
 
-BINDING = "__activerow_database__"
+BINDING: Final = "__activerow_database__"
 """The attribute of a base class that holds its Database."""
 
 
@@ -106,7 +106,7 @@ class Database:
         self.scopes.completing = self._complete
         self._units = UnitFactory(self.scopes, self.engines, self.replicas)
         self.execution = Execution(
-            self.scopes, self._units.new, self._complete, self.replicas, Direct(self.engines, self.scopes)
+            self.scopes, self._units.new, self._complete, self.replicas, direct=Direct(self.engines, self.scopes)
         )
         if base is not None:
             self.bind(base)

@@ -29,7 +29,7 @@ from activerow.mapping.column_kinds import (
     kind_of,
     kind_of_value,
 )
-from activerow.mapping.entity import Entity, entity_of, set_shown
+from activerow.mapping.entity import ENTITY, Entity, entity_of, set_shown
 from activerow.mapping.generated_keys import count_everywhere
 from activerow.mapping.hidden_rows import Hiding, criteria_of, criterion_of, hide, hiding_of, is_hidden
 from activerow.mapping.hooks import Change, Changes, Hook, Operation, are_in_use, hooks_of, subscribers
@@ -74,6 +74,7 @@ from activerow.mapping.write_rules import SetOperation, SetWrite, Target, WriteR
 
 __all__ = [
     "CREATED_AT",
+    "ENTITY",
     "Change",
     "Changes",
     "Check",

@@ -17,7 +17,8 @@ from activerow.mapping.hooks import are_in_use, hooks_of
 from activerow.mapping.inspection import Fields, fields_of, mapper_of
 from activerow.mapping.listeners import Listeners
 
-_ATTRIBUTE: Final = "__activerow_entity__"
+ENTITY: Final = "__activerow_entity__"
+"""The attribute of a model's class that holds its `Entity`, once somebody has asked for it."""
 
 # Relations that read nothing along with their row.
 _QUIET: Final = frozenset({"select", True, "raise", "raise_on_sql", "noload", "dynamic", "write_only", None, False})
@@ -38,6 +39,8 @@ class Entity:
         self.relations: Final = self.mapper.relationships
         self.settable: Final = frozenset(self.fields.settable)
         self.creatable: Final = self.settable | frozenset(self.fields.insert_only)
+        self.lookups: Final[dict[str, Any]] = {}
+        """Lookups by how they are written, of those whose SQL is the same for every value."""
         self.memory: Final[dict[Any, Any]] = {}
         """What other rooms have found out about the model; it goes when the class changes."""
 
@@ -87,7 +90,8 @@ class Entity:
         return {name: Listeners((self.mapper.dispatch, [f"before_{name}", f"after_{name}"])) for name in operations}
 
     @cached_property
-    def _load_listeners(self) -> Listeners:
+    def load_listeners(self) -> Listeners:
+        """Who hears of a row that a Session has loaded."""
         manager: Any = self.manager
         return Listeners((manager.dispatch, _LOAD_EVENTS))
 
@@ -112,7 +116,7 @@ class Entity:
 
     def reads_directly(self) -> bool:
         """Whether rows can be read without a Session, as far as the model is concerned."""
-        return not self.against_reading and self._load_listeners.are_ours()
+        return not self.against_reading and self.load_listeners.are_ours()
 
 
 def entity_of(model: type) -> Entity:
@@ -121,18 +125,18 @@ def entity_of(model: type) -> Entity:
     Raises:
         UsageError: The class is not mapped.
     """
-    entity: Entity | None = model.__dict__.get(_ATTRIBUTE)
+    entity: Entity | None = model.__dict__.get(ENTITY)
     if entity is None:
         entity = Entity(model)
-        type.__setattr__(model, _ATTRIBUTE, entity)
+        type.__setattr__(model, ENTITY, entity)
     return entity
 
 
 def forget_entity(model: type) -> None:
     """Ask anew what a model, and those it inherits from, map."""
     for cls in model.__mro__:
-        if _ATTRIBUTE in cls.__dict__:
-            type.__delattr__(cls, _ATTRIBUTE)
+        if ENTITY in cls.__dict__:
+            type.__delattr__(cls, ENTITY)
 
 
 def watch_attributes(root: type) -> None:

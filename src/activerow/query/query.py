@@ -7,7 +7,7 @@ from sqlalchemy import ColumnExpressionArgument, Select, SQLColumnExpression
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from activerow.backends import check_explanation, explained
-from activerow.database import database_of
+from activerow.database import BINDING, database_of
 from activerow.database.execution import Call, Work
 from activerow.errors import MultipleRecordsError, RecordNotFoundError
 from activerow.mapping import entity_of, fields_of, mapper_of, primary_key_names
@@ -56,7 +56,7 @@ class Query(Changing[M]):
 
     async def first(self) -> M | None:
         """The first row, by primary key where no order was asked for; None without rows."""
-        rows = await self._fetch(self.plan.ordered(self.model).at_most(1))
+        rows = await self._fetch(self.plan.first(self.model))
         return rows[0] if rows else None
 
     async def last(self) -> M | None:
@@ -326,11 +326,12 @@ class Query(Changing[M]):
         return await database_of(self.model).execution.read(call, work)
 
     async def _fetch(self, plan: Plan) -> list[M]:
-        return await database_of(self.model).execution.fetch(RowsRead(self.model, self.session, plan))
+        database = getattr(self.model, BINDING, None) or database_of(self.model)
+        return await database.execution.fetch(RowsRead(self.model, self.session, plan))
 
     async def _cells(self, plan: Plan, select: Callable[[Plan], Select[Any]], kind: object = None) -> Cells:
-        read = CellsRead(self.model, self.session, plan, select, kind)
-        return await database_of(self.model).execution.fetch(read)
+        database = getattr(self.model, BINDING, None) or database_of(self.model)
+        return await database.execution.fetch(CellsRead(self.model, self.session, plan, select, kind))
 
     async def _aggregate(self, function: str, column: object) -> Any:
         taken = column_at(self.model, column)

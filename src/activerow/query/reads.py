@@ -12,7 +12,7 @@ from sqlalchemy.types import TypeEngine
 from activerow.database.direct import Command
 from activerow.database.execution import Prepared, Read, Ready, Script
 from activerow.errors import UsageError
-from activerow.mapping import criteria_of, entity_of, held_loader, is_hidden, row_loader, tuple_loader
+from activerow.mapping import ENTITY, criteria_of, entity_of, held_loader, is_hidden, row_loader, tuple_loader
 from activerow.query.lookups import Column, Key
 from activerow.query.plan import Plan, PreparedStatement, compiled_once
 from activerow.query.related import can_include, included, remember_result, reread
@@ -27,8 +27,8 @@ class RowsRead(Read[list[Any]]):
     __slots__ = ("load", "load_held", "plan")
 
     def __init__(self, model: type, session: AsyncSession | None, plan: Plan) -> None:
-        super().__init__(model, session, plan.reads_replica())
-        self.plan = plan
+        self.model, self.session, self.plan = model, session, plan
+        self.replica = plan.replica if plan.lock is None else plan.reads_replica()
 
     def run(self, session: Session) -> list[Any]:
         """Read by a Session."""
@@ -38,8 +38,11 @@ class RowsRead(Read[list[Any]]):
 
     def ready(self, shop: Prepared) -> Ready | None:
         """The statement for rows that need no Session."""
-        plan, entity = self.plan, entity_of(self.model)
-        if not plan.is_plain or not entity.reads_directly():
+        plan, entity = self.plan, self.model.__dict__.get(ENTITY) or entity_of(self.model)
+        heard = entity.load_listeners
+        if entity.against_reading or not ((heard.unchanged() and heard.ours) or heard.are_ours()):
+            return None
+        if plan.distinct or plan.include or plan.columns or plan.options or plan.joins or plan.lock is not None:
             return None
         form = plan.shape()
         if form is None:
@@ -49,7 +52,8 @@ class RowsRead(Read[list[Any]]):
         if statement is None:
             return None
         self.load, self.load_held = statement.load
-        return Ready(statement.command, statement.parameters(plan.parameters()))
+        values, tail = plan.parameters(), statement.tail
+        return Ready(statement.command, statement.parameters(values) if tail is None else (*values, *tail))
 
     def script(self, shop: Prepared) -> Script[list[Any]] | None:
         """The statements for rows and lists of related ones, where none of them needs a Session."""

@@ -4,17 +4,26 @@ Their SQL does not depend on the value, so a statement with them is made once pe
 parameters. Everything else (NULL, lists, texts, paths across relations, SQL) is made into SQL when it is given.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, bindparam
 
-from activerow.mapping import Entity, Type, bound_as, is_expression
+from activerow.mapping import Entity, Type, bound_as, is_expression, kind_of
 from activerow.query.lookups.comparison import ColumnComparison, Given
 from activerow.query.lookups.resolving import lookup_at
 
 _WORDS: Final = frozenset({"exact", "ne", "gt", "gte", "lt", "lte"})
+_EVIDENT: Final[dict[str, tuple[type, Callable[[Any], bool]]]] = {
+    "text": (str, str.isprintable),
+    "integer": (int, range(-(2**63), 2**63).__contains__),
+}
+"""By kind of column, the type of values that fit wherever a built-in function says so."""
+
+
+def _never(_value: object) -> bool:
+    return False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -25,12 +34,16 @@ class Simple:
         path: As it was written, `age__gte`.
         name: The attribute.
         kind: The type that values are bound as.
+        exact: The type of values that `fits` can be asked about; of all others, and where it says no, `takes` knows.
+        fits: Whether the column could hold such a value, without a call of a function of ours.
     """
 
     path: str
     name: str
     kind: Type
     comparison: ColumnComparison
+    exact: type
+    fits: Callable[[Any], bool]
 
     def takes(self, value: object) -> bool:
         """Whether the value is plain and could be in the column; what is not is refused, or understood, elsewhere."""
@@ -54,9 +67,9 @@ def simple_lookups(entity: Entity, given: Iterable[tuple[str, object]]) -> tuple
     Raises:
         UnknownFieldError, UnknownLookupError: A name does not exist.
     """
-    memory, found = entity.memory, list[tuple[Simple, object]]()
+    known, found = entity.lookups, list[tuple[Simple, object]]()
     for path, value in given:
-        lookup: Simple | None = memory.get(path) or (_remember(entity, path) if type(path) is str else None)
+        lookup: Simple | None = known.get(path) or (_remember(entity, path) if type(path) is str else None)
         if lookup is None or not lookup.takes(value):
             return None
         found.append((lookup, value))
@@ -70,6 +83,9 @@ def _remember(entity: Entity, path: str) -> Simple | None:
     if not own or not isinstance(comparison, ColumnComparison) or comparison.lookup.word not in _WORDS:
         return None
     column: Any = entity.columns[operand.field.name]
-    simple = Simple(path, operand.field.name, bound_as(column.type, None), comparison)
-    entity.memory[path] = simple
+    exact, fits = (
+        (object, _never) if column.type._variant_mapping else _EVIDENT.get(kind_of(column.type).name, (object, _never))
+    )
+    simple = Simple(path, operand.field.name, bound_as(column.type, None), comparison, exact, fits)
+    entity.lookups[path] = simple
     return simple
