@@ -30,6 +30,7 @@ from activerow.mapping.column_kinds import (
     kind_of_value,
 )
 from activerow.mapping.entity import ENTITY, Entity, entity_of, set_shown
+from activerow.mapping.evident import Evident, are_evident, evident
 from activerow.mapping.generated_keys import count_everywhere
 from activerow.mapping.hidden_rows import Hiding, criteria_of, criterion_of, hide, hiding_of, is_hidden
 from activerow.mapping.hooks import Change, Changes, Hook, Operation, are_in_use, hooks_of, subscribers
@@ -79,6 +80,7 @@ __all__ = [
     "Changes",
     "Check",
     "Entity",
+    "Evident",
     "Fields",
     "Hiding",
     "Hook",
@@ -92,6 +94,7 @@ __all__ = [
     "UniqueKey",
     "WriteRule",
     "applied",
+    "are_evident",
     "are_in_use",
     "attribute_of",
     "attributes_for_columns",
@@ -110,6 +113,7 @@ __all__ = [
     "discriminator_of",
     "entity_of",
     "equated_columns",
+    "evident",
     "fields_of",
     "forget_conditions",
     "has_versions",

@@ -12,6 +12,8 @@ from sqlalchemy import Column, Table, event
 from sqlalchemy.orm import InstanceState, Mapper, RelationshipDirection
 from sqlalchemy.orm.instrumentation import ClassManager
 
+from activerow.mapping.column_kinds import check_for
+from activerow.mapping.evident import Evident, evident
 from activerow.mapping.hidden_rows import Hiding, hiding_of
 from activerow.mapping.hooks import are_in_use, hooks_of
 from activerow.mapping.inspection import Fields, fields_of, mapper_of
@@ -50,6 +52,21 @@ class Entity:
         return {prop.key: prop.columns[0] for prop in self.mapper.column_attrs if isinstance(prop.columns[0], Column)}
 
     @cached_property
+    def evident(self) -> dict[str, Evident]:
+        """By attribute, which values a column evidently takes."""
+        return {name: evident(column.type, check_for(column.type)) for name, column in self.columns.items()}
+
+    @cached_property
+    def creating(self) -> dict[str, Evident]:
+        """The same, of the columns that may be given to a new row."""
+        return {name: known for name, known in self.evident.items() if name in self.creatable}
+
+    @cached_property
+    def setting(self) -> dict[str, Evident]:
+        """The same, of the columns that may be set."""
+        return {name: known for name, known in self.evident.items() if name in self.settable}
+
+    @cached_property
     def manager(self) -> "ClassManager[Any]":
         """What instruments the class."""
         return self.mapper.class_manager
@@ -68,11 +85,13 @@ class Entity:
         """Whether rows can be written without a Session, as far as the model and its listeners are concerned."""
         if self.against_writing or (are_in_use() and hooks_of(self.model) is not None):
             return False
-        return self._write_listeners[operation].are_ours()
+        heard = self._write_listeners[operation]
+        return (heard.unchanged() and heard.ours) or heard.are_ours()
 
     def constructs_plainly(self) -> bool:
         """Whether a new row is its values and nothing else: nobody's constructor or validator sees them."""
-        return self._has_plain_constructor and self._value_listeners.are_ours()
+        heard = self._value_listeners
+        return self._has_plain_constructor and ((heard.unchanged() and heard.ours) or heard.are_ours())
 
     @cached_property
     def _has_plain_constructor(self) -> bool:
@@ -110,7 +129,7 @@ class Entity:
         make: Any = self.model.__new__
         row = make(self.model)
         state: Any = InstanceState(row, self.manager)
-        state.key = (mapper._identity_class, tuple(values[name] for name in self.keys), None)
+        state.key = (mapper._identity_class, tuple([values[name] for name in self.keys]), None)
         row.__dict__.update(values, _sa_instance_state=state)
         return row
 

@@ -14,7 +14,16 @@ from activerow.mapping import entity_of, fields_of, mapper_of, primary_key_names
 from activerow.paging import CursorPage, Page
 from activerow.query.changing import Changing
 from activerow.query.instead import refuse_protocols
-from activerow.query.lookups import Key, column_at, is_wide, name_of, over_related, primary_key, simple_lookups
+from activerow.query.lookups import (
+    Key,
+    column_at,
+    is_wide,
+    name_of,
+    over_related,
+    primary_key,
+    remember_key,
+    simple_lookups,
+)
 from activerow.query.own_statement import OwnStatement, own_statement
 from activerow.query.plan import EVERYTHING, Plan
 from activerow.query.reads import Cells, CellsRead, KeyRead, RowsRead, fetch_rows, refuse_unsaved
@@ -24,8 +33,11 @@ from activerow.query.results import (
     B,
     Computed,
     Groups,
+    Layout,
     Numbered,
+    Projected,
     Schema,
+    Shape,
     Step,
     Stream,
     check_projection,
@@ -35,6 +47,7 @@ from activerow.query.results import (
     json_rows,
     projected,
     shape_of,
+    single_layout,
 )
 from activerow.query.steps import StepsRead
 
@@ -105,6 +118,9 @@ class Query(Changing[M]):
 
     async def get_or_none(self, key: object, /) -> M | None:
         """As `get`; None where there is no such row. A plain query answers from the open unit's memory."""
+        plain = self.plan.keyed(self.model, key) if self.plan is EVERYTHING else None
+        if plain is not None:
+            return await self._held_or_read(plain, (key,))
         parts = primary_key(self.model, key)
         if None in parts:
             return None
@@ -270,8 +286,8 @@ class Query(Changing[M]):
         """
         check_projection(self.model, self.plan, "into")
         shape = shape_of(self.model, schema)
-        read = StepsRead(self.model, self.session, self.plan, lambda: projected(self.model, self.plan, shape))
-        rows = await database_of(self.model).execution.fetch(read)
+        layout = single_layout(self.plan, shape)
+        rows = await self._projected(shape) if layout is None else layout.built(await self._laid_out(layout))
         return [schema.model_validate(row, from_attributes=True) for row in rows]
 
     async def json(self, schema: type[Schema] | None = None, *, by_alias: bool | None = None) -> bytes:
@@ -284,10 +300,22 @@ class Query(Changing[M]):
         Raises:
             UsageError: As `into`; or a value has no JSON form.
         """
-        if schema is not None:
-            return json_objects(await self.into(schema), schema, by_alias=by_alias)
-        check_projection(self.model, self.plan, "json")
-        return json_rows(await self.values())
+        if schema is None:
+            check_projection(self.model, self.plan, "json")
+            return json_rows(await self.values())
+        check_projection(self.model, self.plan, "into")
+        shape = shape_of(self.model, schema)
+        layout = single_layout(self.plan, shape)
+        if layout is None:
+            rows = await self._projected(shape)
+        else:
+            cells = await self._laid_out(layout)
+            text = layout.plain_json(schema, cells)
+            if text is not None:
+                return text
+            rows = layout.built(cells)
+        objects = [schema.model_validate(row, from_attributes=True) for row in rows]
+        return json_objects(objects, schema, by_alias=by_alias)
 
     # -- groups and plans ----------------------------------------------------------------------------------------
 
@@ -333,6 +361,13 @@ class Query(Changing[M]):
         database = getattr(self.model, BINDING, None) or database_of(self.model)
         return await database.execution.fetch(CellsRead(self.model, self.session, plan, select, kind))
 
+    async def _projected(self, shape: Shape) -> list[Projected]:
+        read = StepsRead(self.model, self.session, self.plan, lambda: projected(self.model, self.plan, shape))
+        return await database_of(self.model).execution.fetch(read)
+
+    async def _laid_out(self, layout: Layout) -> Cells:
+        return await self._cells(self.plan, lambda plan: layout.narrowed(self.model, plan), layout)
+
     async def _aggregate(self, function: str, column: object) -> Any:
         taken = column_at(self.model, column)
         kind = (function, column) if self._are_own((column,)) else None
@@ -353,8 +388,14 @@ class Query(Changing[M]):
     async def _by_key(self, key: Key) -> M | None:
         entity = entity_of(self.model)
         lookups = simple_lookups(entity, zip(entity.keys, key, strict=True))
+        if lookups is not None and len(lookups) == 1:
+            remember_key(entity, lookups[0][0])
         plan = self._among([key]).plan if lookups is None else self.plan.but(lookups=lookups)
-        rows = await database_of(self.model).execution.fetch(KeyRead(self.model, self.session, plan, key))
+        return await self._held_or_read(plan, key)
+
+    async def _held_or_read(self, plan: Plan, key: Key) -> M | None:
+        database = getattr(self.model, BINDING, None) or database_of(self.model)
+        rows = await database.execution.fetch(KeyRead(self.model, self.session, plan, key))
         return rows[0] if rows else None
 
     def _exists(self, plan: Plan) -> Select[Any]:

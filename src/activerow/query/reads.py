@@ -1,6 +1,6 @@
 """What terminals read, as data: rows of the model, or cells of some columns."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, TypeVar, cast
 
 from sqlalchemy import Select
@@ -82,7 +82,7 @@ class RowsRead(Read[list[Any]]):
         """The statement, where nobody has to be told of each row that a session gets."""
         return None if entity_of(self.model).manager.dispatch.load else self.ready(shop)
 
-    def held(self, rows: Iterable[Sequence[Any]], session: Session) -> list[Any]:
+    def held(self, rows: Collection[Sequence[Any]], session: Session) -> list[Any]:
         """Instances of the session; those that it holds stay."""
         found: list[Any] = self.load_held(rows, session)
         if len(found) > 1:
@@ -91,7 +91,7 @@ class RowsRead(Read[list[Any]]):
             remember_result(found)
         return found
 
-    def made_of(self, rows: Iterable[Sequence[Any]]) -> list[Any]:
+    def made_of(self, rows: Collection[Sequence[Any]]) -> list[Any]:
         """Instances that belong to no session."""
         found: list[Any] = self.load(rows)
         if self.plan.conditions:
@@ -200,7 +200,7 @@ class CellsRead(Read[Cells]):
         self.load = statement.load
         return Ready(statement.command, statement.parameters(plan.parameters()))
 
-    def made_of(self, rows: Iterable[Sequence[Any]]) -> Cells:
+    def made_of(self, rows: Collection[Sequence[Any]]) -> Cells:
         """The cells as the types of their columns say."""
         found: Cells = self.load(rows)
         return found

@@ -1,6 +1,6 @@
 """UPDATE and DELETE of the rows that a query selects, and what the session's own rows then show."""
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal, cast
 
@@ -136,7 +136,7 @@ class SetCall(Write[int]):
         sql, parameters = compiled_once(statement.where(*target), shop.dialect, shop.compiled)
         return Ready(Command(sql, self.model, writes=True, returns=False), parameters)
 
-    def written(self, rows: Iterable[Sequence[Any]], count: int, key: object) -> int:  # noqa: ARG002
+    def written(self, rows: Collection[Sequence[Any]], count: int, key: object) -> int:  # noqa: ARG002
         """How many rows there were."""
         return count
 

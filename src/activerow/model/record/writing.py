@@ -11,7 +11,7 @@ from sqlalchemy.orm.base import LoaderCallableStatus
 from activerow.database import database_of
 from activerow.database.execution import Call
 from activerow.errors import UnknownFieldError, UsageError
-from activerow.mapping import fields_of, on_class, on_instance
+from activerow.mapping import are_evident, entity_of, fields_of, on_class, on_instance
 from activerow.model.record.get_or_create import commit_where_due, differing, get_or_create
 from activerow.model.rows import (
     Deletion,
@@ -57,8 +57,10 @@ class Writing:
             UnknownFieldError: A name is not a field of the model; nothing was sent.
             SaveError: The database refused the row.
         """
-        names = check_new(cls, collect(values, columns))
-        insertion = Insertion(cls, names, session, auto_commit, refresh=refresh)
+        entity, given = entity_of(cls), columns if values is None else collect(values, columns)
+        checked = are_evident(given, entity.creating)
+        names = given if checked else check_new(cls, given)
+        insertion = Insertion(cls, names, session, auto_commit, refresh=refresh, checked=checked)
         return cast("Self", await database_of(cls).execution.carry_out(insertion))
 
     def fill(self, values: Values = None, /, **columns: object) -> bool:
@@ -105,8 +107,10 @@ class Writing:
             UnknownFieldError: A name is not a field of the model; nothing was set.
             SaveError: The database refused the row.
         """
-        given = check_names(self, collect(values, columns))
-        update = Update(self, given, session, auto_commit, refresh=refresh)
+        given = columns if values is None else collect(values, columns)
+        checked = are_evident(given, entity_of(type(self)).setting)
+        names = given if checked else check_names(self, given)
+        update = Update(self, names, session, auto_commit, refresh=refresh, checked=checked)
         return self if await database_of(type(self)).execution.carry_out(update) else None
 
     @on_instance

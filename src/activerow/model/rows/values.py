@@ -92,6 +92,12 @@ def fill(row: object, given: Mapping[str, object]) -> bool:
     return any(changed)
 
 
+def fill_columns(row: object, state: InstanceState[Any], given: Mapping[str, object]) -> None:
+    """Set columns on `row`, whose names are checked."""
+    for name, value in given.items():
+        _set_value(row, state, name, value)
+
+
 def check_names(row: object, given: Mapping[str, object]) -> dict[str, object]:
     """`given` without form leftovers.
 

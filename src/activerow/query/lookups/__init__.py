@@ -31,7 +31,7 @@ from activerow.query.lookups.keys import Key, among, check_unique, is_wide, prim
 from activerow.query.lookups.operands import CUT, SHOWS_HIDDEN, kind_name
 from activerow.query.lookups.paths import Field, field_at, related_alias
 from activerow.query.lookups.resolving import comparison_of, lookup_at
-from activerow.query.lookups.simple import Simple, simple_lookups
+from activerow.query.lookups.simple import Simple, remember_key, simple_lookups
 
 __all__ = [
     "CUT",
@@ -61,6 +61,7 @@ __all__ = [
     "over_related",
     "primary_key",
     "related_alias",
+    "remember_key",
     "reverse",
     "simple_lookups",
     "sort_key",

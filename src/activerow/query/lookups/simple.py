@@ -5,25 +5,17 @@ parameters. Everything else (NULL, lists, texts, paths across relations, SQL) is
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, bindparam
 
-from activerow.mapping import Entity, Type, bound_as, is_expression, kind_of
+from activerow.mapping import Entity, Type, bound_as, evident, is_expression
+from activerow.mapping.evident import NONE
 from activerow.query.lookups.comparison import ColumnComparison, Given
 from activerow.query.lookups.resolving import lookup_at
 
 _WORDS: Final = frozenset({"exact", "ne", "gt", "gte", "lt", "lte"})
-_EVIDENT: Final[dict[str, tuple[type, Callable[[Any], bool]]]] = {
-    "text": (str, str.isprintable),
-    "integer": (int, range(-(2**63), 2**63).__contains__),
-}
-"""By kind of column, the type of values that fit wherever a built-in function says so."""
-
-
-def _never(_value: object) -> bool:
-    return False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,7 +35,7 @@ class Simple:
     kind: Type
     comparison: ColumnComparison
     exact: type
-    fits: Callable[[Any], bool]
+    fits: Callable[[Any], object]
 
     def takes(self, value: object) -> bool:
         """Whether the value is plain and could be in the column; what is not is refused, or understood, elsewhere."""
@@ -83,9 +75,19 @@ def _remember(entity: Entity, path: str) -> Simple | None:
     if not own or not isinstance(comparison, ColumnComparison) or comparison.lookup.word not in _WORDS:
         return None
     column: Any = entity.columns[operand.field.name]
-    exact, fits = (
-        (object, _never) if column.type._variant_mapping else _EVIDENT.get(kind_of(column.type).name, (object, _never))
-    )
-    simple = Simple(path, operand.field.name, bound_as(column.type, None), comparison, exact, fits)
+    known = evident(column.type, operand.check)
+    known = known if known.zone is False else NONE
+    simple = Simple(path, operand.field.name, bound_as(column.type, None), comparison, known.exact, known.fits)
     entity.lookups[path] = simple
     return simple
+
+
+def remember_key(entity: Entity, lookup: Simple) -> None:
+    """Know the lookup of a primary key of one column again, for values that the column evidently could hold.
+
+    A key that is compared with more than that is wide: see `is_wide`.
+    """
+    if Simple not in entity.memory:
+        known = entity.evident[lookup.name]
+        known = known if known.is_whole else NONE
+        entity.memory[Simple] = replace(lookup, exact=known.exact, fits=known.fits)

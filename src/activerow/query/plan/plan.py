@@ -102,6 +102,14 @@ class Plan:
             found.append((lookup, value))
         return self.but(lookups=tuple(found))
 
+    def keyed(self, model: type, key: object) -> Self | None:
+        """The row with a primary key of one column, if its value evidently could be there."""
+        entity = model.__dict__.get(ENTITY) or entity_of(model)
+        lookup: Simple | None = entity.memory.get(Simple)
+        if lookup is None or type(key) is not lookup.exact or not lookup.fits(key):
+            return None
+        return self.but(lookups=((lookup, key),))
+
     def also(self, *conditions: ColumnElement[bool]) -> Self:
         """The same, with more conditions."""
         return self.but(conditions=(*self.conditions, *conditions))
