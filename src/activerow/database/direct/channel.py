@@ -7,7 +7,7 @@ import asyncio
 import logging
 import time
 from abc import abstractmethod
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextvars import Context, copy_context
 from typing import Any, Final, NamedTuple, TypeAlias, cast
 
@@ -217,7 +217,7 @@ class Channel(Recovering):
             record, fairy = await self._wait(pooled)
             now = time.time()
         self.held[record] = (asyncio.current_task(), now, copy_context())
-        started = time.perf_counter() if self._is_heard() else None
+        started = time.perf_counter() if self.is_heard() else None
         try:
             answer = await self.send(record, command, parameters)
         except BaseException as error:  # noqa: BLE001  (a cancellation too)
@@ -242,10 +242,10 @@ class Channel(Recovering):
             DBAPIError: And whatever else SQLAlchemy raises in its place; a connection that is lost is invalidated.
         """
         adapted: Any = connection.connection.dbapi_connection
-        await self.begin_inside(connection, adapted, command)
-        started = time.perf_counter() if self._is_heard() else None
+        before = await self.begin_inside(connection, adapted, command)
+        started = time.perf_counter() if self.is_heard() else None
         try:
-            answer = await self.send_inside(adapted._connection, command, parameters)
+            answer = await self.send_inside(adapted._connection, command, parameters, before)
         except Exception as error:
             raised = wrapped(self._engine, adapted, command, parameters, error)
             cause = getattr(raised, "orig", error)
@@ -281,13 +281,20 @@ class Channel(Recovering):
     def send(self, record: Any, command: Command, parameters: Parameters) -> Awaitable[Answer]:
         """Send the command on the connection of `record`, and wait for its end."""
 
-    async def begin_inside(self, connection: Connection, adapted: Any, command: Command) -> None:  # noqa: ARG002
-        """Begin the transaction of a unit, where that waits for its first statement."""
-        return
+    async def begin_inside(
+        self,
+        connection: Connection,  # noqa: ARG002
+        adapted: Any,  # noqa: ARG002
+        command: Command,  # noqa: ARG002
+    ) -> Sequence[str]:
+        """Begin the transaction of a unit, where that waits for its first statement; gives what is sent with that."""
+        return ()
 
     @abstractmethod
-    def send_inside(self, connection: Any, command: Command, parameters: Parameters) -> Awaitable[Answer]:
-        """Send the command on the connection of a unit, and wait for its end."""
+    def send_inside(
+        self, connection: Any, command: Command, parameters: Parameters, before: Sequence[str]
+    ) -> Awaitable[Answer]:
+        """Send the command on the connection of a unit, behind the statements `before`, and wait for its end."""
 
     async def stop_inside(self, connection: Connection, _driver: Any, cancelled: BaseException) -> None:
         """Give up the connection of a unit whose statement was cancelled: the server rolls back."""
@@ -320,7 +327,7 @@ class Channel(Recovering):
             raise raised.with_traceback(error.__traceback__) from error
         return fairy._connection_record, fairy
 
-    def _is_heard(self) -> bool:
+    def is_heard(self) -> bool:
         """Whether anybody wants to know of the next statement."""
         clock = self._clock
         return clock.slow is not None or bool(clock.heard_by) or clock.logger.isEnabledFor(logging.DEBUG)

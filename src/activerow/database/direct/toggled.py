@@ -5,7 +5,7 @@ They also lose track of the server when a statement is cancelled, so that a writ
 
 import asyncio
 from abc import abstractmethod
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -56,7 +56,13 @@ class ToggledChannel(Channel):
         """Not while the connection could not even be told to commit."""
         return _COMMITTING in record.info
 
-    def send_inside(self, connection: Any, command: Command, parameters: Parameters) -> Awaitable[Answer]:
+    def send_inside(
+        self,
+        connection: Any,
+        command: Command,
+        parameters: Parameters,
+        before: Sequence[str],  # noqa: ARG002
+    ) -> Awaitable[Answer]:
         """The driver's own call."""
         return self.call(connection, command, parameters)
 
