@@ -9,9 +9,12 @@ import time
 from abc import abstractmethod
 from collections.abc import Awaitable, Callable, Sequence
 from contextvars import Context, copy_context
+from functools import partial
 from typing import Any, Final, NamedTuple, TypeAlias, cast
+from weakref import WeakMethod
 
 from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.pool import AsyncAdaptedQueuePool, ConnectionPoolEntry, reset_none
@@ -176,8 +179,12 @@ class Channel(Recovering):
     """Whether calls inside a unit go this way too; where not, the unit's session sends them."""
 
     def __init__(self, engine: AsyncEngine) -> None:
-        listen(engine.sync_engine, "checkin", _note_use)
         self._engine: Any = engine.sync_engine
+        listen(self._engine, "checkin", _note_use)
+        if self._engine.pool._pre_ping:
+            # SQLAlchemy's own test would cost a trip for every unit.
+            listen(self._engine, "checkout", partial(_test, WeakMethod(self.is_ready), self._engine.dialect))
+            self._engine.pool._pre_ping = False
         self._clock = clock_of(engine)
         self._pooled: Connections | None = None
         self.held: dict[Any, _Held] = {}
@@ -361,3 +368,23 @@ def _exhausted(pool: Any) -> PoolTimeoutError:
 def _note_use(connection: object, record: ConnectionPoolEntry) -> None:
     if connection is not None:
         record.info[_USED] = time.time()
+
+
+def _test(
+    is_ready: "WeakMethod[Callable[[Any], bool]]",
+    dialect: Any,
+    connection: Any,
+    record: ConnectionPoolEntry,
+    _fairy: object,
+) -> None:
+    """Have the pool replace a connection that is dead: the server is asked where it was idle for some seconds.
+
+    Of one that was used just now the driver knows whether the server has hung up.
+    """
+    used: float | None = record.info.get(_USED)
+    idle = time.time() - (cast("Any", record).starttime if used is None else used)
+    looks_ready = is_ready()
+    if idle <= IDLE and (used is None or (looks_ready is not None and looks_ready(connection))):
+        return
+    if not dialect._do_ping_w_event(connection):
+        raise InvalidatePoolError

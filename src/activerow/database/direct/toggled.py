@@ -24,8 +24,8 @@ class ToggledChannel(Channel):
     """A channel that has its connections commit by themselves, and takes care that nobody else finds them so."""
 
     def __init__(self, engine: AsyncEngine) -> None:
-        listen(engine.sync_engine, "checkout", partial(_leave, self.commit_no_more))
         super().__init__(engine)
+        listen(engine.sync_engine, "checkout", partial(_leave, self.commit_no_more))  # once it is known to be alive
         self._writing: dict[Any, asyncio.Task[Answer]] = {}
 
     async def send(self, record: Any, command: Command, parameters: Parameters) -> Answer:
