@@ -58,8 +58,9 @@ pytest: $(VENV)/dev.stamp
 docs: $(VENV)/dev.stamp ## run the examples and check the links of README and docs
 	$(VENV_PYTHON) -m pytest -q tests/project/test_examples.py tests/project/test_docs.py
 
-bench: $(VENV)/dev.stamp ## measure beside hand-written SQLAlchemy
-	$(VENV_PYTHON) -m benchmarks
+bench: $(VENV)/bench.stamp ## measure beside other libraries (ROUNDS, TASKS, PEERS, DATABASES, OUT say what)
+	$(VENV)/bench/bin/python -m benchmarks $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(TASKS),--tasks "$(TASKS)") \
+		$(if $(PEERS),--peers "$(PEERS)") $(if $(DATABASES),--databases "$(DATABASES)") $(if $(OUT),--out "$(OUT)")
 
 soak: $(VENV)/dev.stamp ## the tests that run for minutes
 	$(VENV_PYTHON) -m pytest -m soak --timeout 1800
@@ -95,4 +96,11 @@ $(VENV)/run.stamp: $(VENV)/venv.stamp requirements/run.txt
 $(VENV)/dev.stamp: $(VENV)/run.stamp requirements/dev.txt
 	@echo "installing what the gate needs"
 	@$(PIP) --require-hashes -r requirements/dev.txt
+	@touch $@
+
+# An environment of its own: the libraries that are measured are no part of the gate.
+$(VENV)/bench.stamp: $(VENV)/venv.stamp requirements/bench.txt
+	@echo "installing what is measured"
+	@$(VENV_PYTHON) -m venv --clear $(VENV)/bench
+	@$(VENV)/bench/bin/python -m pip install --quiet --disable-pip-version-check --no-input --require-hashes -r requirements/bench.txt
 	@touch $@

@@ -47,7 +47,7 @@ def test_every_extra_is_offered(wheel: ZipFile) -> None:
     assert set(extras) == {"all", "cli", "fastapi", "mysql", "postgresql", "sqlite", "testing"}
 
 
-@pytest.mark.parametrize("name", ["run", "dev"])
+@pytest.mark.parametrize("name", ["run", "dev", "bench"])
 def test_a_lock_file_pins_by_hash_and_names_no_server(name: str) -> None:
     """Where packages come from is the machine's own affair."""
     text = (PROJECT / "requirements" / f"{name}.txt").read_text()
