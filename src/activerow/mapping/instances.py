@@ -41,50 +41,49 @@ def row_loader(
     scope: dict[str, Any] = {
         "model": entity.model,
         "new": entity.model.__new__,
+        "collector": gc,
         "State": InstanceState,
         "manager": entity.manager,
         "identity": mapper._identity_class,
         "path": mapper._path_registry,
     }
     others = [f"k{place}" for place in range(len(before))]
-    lines = ["def load(rows):", " found = []", f" for ({', '.join([*others, *cells])},) in rows:"]
+    lines = [f"for ({', '.join([*others, *cells])},) in rows:"]
     for cell, type_ in zip(others, before, strict=True):
         processor = result_processor(type_, dialect)
         if processor is not None:
             scope[f"of_{cell}"] = processor
-            lines.append(f"  {cell} = of_{cell}({cell})")
+            lines.append(f" {cell} = of_{cell}({cell})")
     for place, name in enumerate(names):
         processor = result_processor(entity.columns[name].type, dialect)
         if processor is not None:
             scope[f"p{place}"] = processor
-            lines.append(f"  v{place} = p{place}(v{place})")
+            lines.append(f" v{place} = p{place}(v{place})")
     key = ", ".join(cells[names.index(name)] for name in entity.keys)
     lines += [
-        "  row = new(model)",
-        "  state = State(row, manager)",
-        f"  state.key = (identity, ({key},), None)",
-        "  state.load_path = path",
-        "  values = row.__dict__",
-        "  values['_sa_instance_state'] = state",
-        *[f"  values[{name!r}] = v{place}" for place, name in enumerate(names)],
-        f"  found.append((({', '.join(others)},), row))" if others else "  found.append(row)",
+        " row = new(model)",
+        " state = State(row, manager)",
+        f" state.key = (identity, ({key},), None)",
+        " state.load_path = path",
+        " values = row.__dict__",
+        " values['_sa_instance_state'] = state",
+        *[f" values[{name!r}] = v{place}" for place, name in enumerate(names)],
+        f" found.append((({', '.join(others)},), row))" if others else " found.append(row)",
+    ]
+    body = [
+        "def load(rows):",
+        " found = []",
+        f" paused = len(rows) >= {_MANY} and collector.isenabled()",
+        " if paused: collector.disable()",
+        " try:",
+        *[f"  {line}" for line in lines],
+        " finally:",
+        "  if paused: collector.enable()",
         " return found",
     ]
-    exec("\n".join(lines), scope)  # noqa: S102  (names of attributes, which are identifiers or quoted)
-    return _without_collections(scope["load"])
-
-
-def _without_collections(load: Loader) -> Loader:
-    def load_rows(rows: Rows) -> list[Any]:
-        if len(rows) < _MANY or not gc.isenabled():
-            return load(rows)
-        gc.disable()
-        try:
-            return load(rows)
-        finally:
-            gc.enable()
-
-    return load_rows
+    exec("\n".join(body), scope)  # noqa: S102  (names of attributes, which are identifiers or quoted)
+    loader: Loader = scope["load"]
+    return loader
 
 
 def held_loader(entity: Entity, names: Sequence[str], dialect: Dialect) -> Callable[[Rows, Any], list[Any]]:

@@ -80,7 +80,8 @@ class RowsRead(Read[list[Any]]):
 
     def inside(self, shop: Prepared) -> Ready | None:
         """The statement, where nobody has to be told of each row that a session gets."""
-        return None if entity_of(self.model).manager.dispatch.load else self.ready(shop)
+        entity = self.model.__dict__.get(ENTITY) or entity_of(self.model)
+        return None if entity.manager.dispatch.load else self.ready(shop)
 
     def held(self, rows: Collection[Sequence[Any]], session: Session) -> list[Any]:
         """Instances of the session; those that it holds stay."""
@@ -138,6 +139,8 @@ class KeyRead(RowsRead):
     """
 
     __slots__ = ("key",)
+
+    looks_at_hand = True
 
     def __init__(self, model: type, session: AsyncSession | None, plan: Plan, key: Key) -> None:
         super().__init__(model, session, plan)

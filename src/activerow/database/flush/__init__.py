@@ -16,7 +16,7 @@
 
 from activerow.database.flush.around import refuse_waiting, refused, take_back
 from activerow.database.flush.committed_changes import News
-from activerow.database.flush.hook_runs import refuse_inside_flush, running_in
+from activerow.database.flush.hook_runs import RUNNING, refuse_inside_flush, running_in
 from activerow.database.flush.in_place import in_place_columns, keep_contents
 from activerow.database.flush.inserted import take_in
 from activerow.database.flush.kept_rows import delete_for_good, mark_deleted
@@ -35,6 +35,7 @@ from activerow.database.flush.rewind import RewindingSession
 
 __all__ = [
     "AS_FLUSHED",
+    "RUNNING",
     "News",
     "RewindingSession",
     "as_before",

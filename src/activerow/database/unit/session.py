@@ -211,7 +211,7 @@ class UnitSession(AsyncSession):
     async def invalidate(self) -> None:
         """Give the connection up, and with it what was done: the unit breaks."""
         if not self.unit.ended:
-            await self.unit.run(lambda: AsyncSession.invalidate(self), whole=False)
+            await self.unit.run(AsyncSession.invalidate, self, whole=False)
 
     def begin(self) -> AsyncSessionTransaction:
         """Refused: the unit's transaction is open.

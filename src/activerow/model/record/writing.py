@@ -11,7 +11,7 @@ from sqlalchemy.orm.base import LoaderCallableStatus
 from activerow.database import database_of
 from activerow.database.execution import Call
 from activerow.errors import UnknownFieldError, UsageError
-from activerow.mapping import are_evident, entity_of, fields_of, on_class, on_instance
+from activerow.mapping import ENTITY, are_evident, entity_of, fields_of, on_class, on_instance
 from activerow.model.record.get_or_create import commit_where_due, differing, get_or_create
 from activerow.model.rows import (
     Deletion,
@@ -57,7 +57,8 @@ class Writing:
             UnknownFieldError: A name is not a field of the model; nothing was sent.
             SaveError: The database refused the row.
         """
-        entity, given = entity_of(cls), columns if values is None else collect(values, columns)
+        entity = cls.__dict__.get(ENTITY) or entity_of(cls)
+        given = columns if values is None else collect(values, columns)
         checked = are_evident(given, entity.creating)
         names = given if checked else check_new(cls, given)
         insertion = Insertion(cls, names, session, auto_commit, refresh=refresh, checked=checked)
