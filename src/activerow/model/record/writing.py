@@ -171,7 +171,7 @@ class Writing:
         return changed
 
     def to_dict(self, *, only: Iterable[str] | None = None, exclude: Iterable[str] = ()) -> dict[str, Any]:
-        """The loaded columns, or what `only` names (loaded relations too, as dicts); no I/O.
+        """The loaded columns, or what `only` names (loaded relations as dicts, what a query computed); no I/O.
 
         Raises:
             UnknownFieldError: `only` or `exclude` names no field.
@@ -180,8 +180,9 @@ class Writing:
         fields = fields_of(type(self))
         wanted = tuple(only) if only is not None else tuple(n for n in fields.columns if n in inspect(self).dict)
         left_out = frozenset(exclude)
+        computed = {name for name in vars(self) if not name.startswith("_")}
         for name in (*wanted, *left_out):
-            if name not in fields.columns + fields.relations + fields.hybrids:
+            if name not in fields.columns + fields.relations + fields.hybrids and name not in computed:
                 raise UnknownFieldError(type(self).__name__, name, choices=fields.columns + fields.relations)
         return {name: _plain(getattr(self, name)) for name in wanted if name not in left_out}
 

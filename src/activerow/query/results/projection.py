@@ -53,13 +53,15 @@ def check_projection(model: type, plan: Plan, terminal: str) -> None:
 def projected(model: type, plan: Plan, shape: Shape) -> Steps[list[Projected]]:
     """The rows of a query in the given shape, with what they are related to."""
     layout = _layout_of(shape, joins=not plan.options)
-    result = yield Step(layout.narrowed(model, plan))
-    part = layout.part
+    computed = [column.expression for name, column in plan.computed if name in shape.computed]
+    result = yield Step(layout.narrowed(model, plan).add_columns(*computed))
+    part, width = layout.part, len(layout.columns)
     rows: dict[Any, Projected] = {}
     for row in result:
         key = part.key(row)
         if key not in rows:  # as all() does it: a condition that brings in another table may repeat a row
             rows[key] = part.build(row)
+            rows[key].__dict__.update(zip(shape.computed, row[width:], strict=True))
     given = cast("tuple[LoaderCriteriaOption, ...]", plan.options)
     options = (*[option for option in given if option.propagate_to_loaders], *criteria_of(model, plan.shown))
     found = list(rows.values())
