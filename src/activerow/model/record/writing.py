@@ -26,6 +26,7 @@ from activerow.model.rows import (
     fill,
     is_changed,
     read_again,
+    telling_places,
 )
 from activerow.query.related import loading
 
@@ -59,7 +60,8 @@ class Writing:
         """
         names = check_new(cls, collect(values, columns))
         insertion = Insertion(cls, names, session, auto_commit, refresh=refresh)
-        return cast("Self", await database_of(cls).execution.carry_out(insertion))
+        made = database_of(cls).execution.carry_out(insertion)
+        return cast("Self", await (made if type(names) is dict else telling_places(cls, names, made)))
 
     def fill(self, values: Values = None, /, **columns: object) -> bool:
         """Set many attributes at once; says whether anything changed. Nothing is sent to the database.
@@ -107,7 +109,8 @@ class Writing:
         """
         given = check_names(self, collect(values, columns))
         update = Update(self, given, session, auto_commit, refresh=refresh)
-        return self if await database_of(type(self)).execution.carry_out(update) else None
+        done = database_of(type(self)).execution.carry_out(update)
+        return self if await (done if type(given) is dict else telling_places(type(self), given, done)) else None
 
     @on_instance
     async def delete(self, *, session: AsyncSession | None = None, auto_commit: bool | None = None) -> None:
