@@ -33,6 +33,7 @@ class DatabaseError(ActiveRowError):
         values: Attribute name to the value that was refused, as far as it is known.
         reason: What is wrong, in a few words and without values.
         position: Of many rows written at once, the one that failed, counted from 0, where it is known.
+        place: Where the row that failed stands in nested values, `("books", 1)`; empty for the row itself.
     """
 
     code = "database_error"

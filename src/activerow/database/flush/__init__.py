@@ -24,6 +24,7 @@ from activerow.database.flush.mapper_events import watch
 from activerow.database.flush.outsiders import (
     AS_FLUSHED,
     attach,
+    brings_along,
     forget_back_reference,
     leave,
     queried_relations,
@@ -40,6 +41,7 @@ __all__ = [
     "RewindingSession",
     "as_before",
     "attach",
+    "brings_along",
     "delete_for_good",
     "forget_back_reference",
     "in_place_columns",

@@ -13,6 +13,7 @@ from activerow.errors import StaleRecordError
 from activerow.mapping import Entity, PlainTable, check_values, entity_of, set_shown
 from activerow.model.rows.attaching import attached
 from activerow.model.rows.deleting import delete_row
+from activerow.model.rows.nested import check_nested
 from activerow.model.rows.plain_writes import (
     are_plain,
     delete_statement,
@@ -115,7 +116,9 @@ class Insertion(_RowWrite):
         """INSERT by a flush."""
         await flush_others(session, None)
         mapper = entity_of(self.model).mapper
-        check_values(mapper, self.given, operation="insert", backend=session.get_bind(mapper).dialect.name)
+        backend = session.get_bind(mapper).dialect.name
+        check_values(mapper, self.given, operation="insert", backend=backend)
+        check_nested(self.given, backend)
         # Made here, where no other task is writing: referring to rows of the unit changes their collections.
         self.row = build(self.model, self.given)
         await flush_row(session, self.row)
