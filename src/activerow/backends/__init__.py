@@ -29,7 +29,8 @@ from activerow.backends.json_sql import (
     JsonTextMember,
 )
 from activerow.backends.known import BACKENDS, backend_at, backend_named, backend_of
-from activerow.backends.mysql_indexes import marker
+from activerow.backends.moments import in_utc
+from activerow.backends.mysql_indexes import has_marker, marker
 from activerow.backends.report import Report
 from activerow.backends.text_sql import (
     CodePoints,
@@ -44,7 +45,7 @@ from activerow.backends.text_sql import (
     UnicodeILike,
     Utc,
 )
-from activerow.backends.values import is_index
+from activerow.backends.values import is_index, json_text
 
 __all__ = [
     "BACKENDS",
@@ -84,6 +85,9 @@ __all__ = [
     "check_explanation",
     "counting",
     "explained",
+    "has_marker",
+    "in_utc",
     "is_index",
+    "json_text",
     "marker",
 ]

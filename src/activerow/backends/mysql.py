@@ -24,6 +24,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import mysql
 
 from activerow.backends.backend import Backend, Begin, Prepared, delete_all
+from activerow.backends.moments import MYSQL_MOMENTS
 from activerow.backends.mysql_errors import FAILURES, report
 
 
@@ -118,6 +119,7 @@ MYSQL: Final = Backend(
     busy_cursor=True,
     sql=_SQL,
     moment=mysql.DATETIME(fsp=6),
+    types=MYSQL_MOMENTS,
     enums="numbered",
     explain=_explain,
     string=String(255),

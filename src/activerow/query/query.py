@@ -286,7 +286,7 @@ class Query(Changing[M]):
             pydantic.ValidationError: A row does not fit.
         """
         check_projection(self.model, self.plan, "into")
-        shape = shape_of(self.model, schema, tuple(name for name, _ in self.plan.computed))
+        shape = self._shape(schema)
         layout = single_layout(self.plan, shape)
         rows = await self._projected(shape) if layout is None else layout.built(await self._laid_out(layout))
         return [schema.model_validate(row, from_attributes=True) for row in rows]
@@ -305,7 +305,7 @@ class Query(Changing[M]):
             check_projection(self.model, self.plan, "json")
             return json_rows(await self.values())
         check_projection(self.model, self.plan, "into")
-        shape = shape_of(self.model, schema)
+        shape = self._shape(schema)
         layout = single_layout(self.plan, shape)
         if layout is None:
             rows = await self._projected(shape)
@@ -363,6 +363,9 @@ class Query(Changing[M]):
     async def _cells(self, plan: Plan, select: Callable[[Plan], Select[Any]], kind: object = None) -> Cells:
         database = getattr(self.model, BINDING, None) or database_of(self.model)
         return await database.execution.fetch(CellsRead(self.model, self.session, plan, select, kind))
+
+    def _shape(self, schema: object) -> Shape:
+        return shape_of(self.model, schema, tuple(name for name, _ in self.plan.computed))
 
     async def _projected(self, shape: Shape) -> list[Projected]:
         read = StepsRead(self.model, self.session, self.plan, lambda: projected(self.model, self.plan, shape))

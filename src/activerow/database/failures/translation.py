@@ -6,6 +6,7 @@ exception and the words of its message say nothing.
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from types import TracebackType
 from typing import Any, Final, Self, cast
 
@@ -15,9 +16,9 @@ from sqlalchemy.exc import DBAPIError, EmulatedDBAPIException, SQLAlchemyError, 
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm.exc import FlushError, ObjectDeletedError, StaleDataError
 
-from activerow.backends import BACKENDS, GENERIC, Report
+from activerow.backends import BACKENDS, GENERIC, Report, json_text
 from activerow.database.failures.attribution import Call, facts_of, foreign_key_facts_of
-from activerow.database.failures.statement_text import StatementText, read_statement
+from activerow.database.failures.statement_text import StatementText, matched_columns, read_statement
 from activerow.errors import (
     ActiveRowError,
     CommitUnknownError,
@@ -148,7 +149,17 @@ def _from_driver(error: DBAPIError, call: Call) -> ActiveRowError:
     report = _report(_driver_error(error))
     if report.code is None and report.kind is DatabaseError and _unusable(error.params):
         report = Report(kind=InvalidDataError, reason="wrong type")
+    if report.pattern:
+        report = _naming_patterns(report, error)
     return _build(report, statement, call, lost=error.connection_invalidated, connecting=connecting)
+
+
+def _naming_patterns(report: Report, error: DBAPIError) -> Report:
+    table, columns = matched_columns(error.statement)
+    if not columns:
+        return report
+    reason = "not a regular expression that the server knows"
+    return replace(report, kind=InvalidDataError, reason=reason, table=table, columns=columns)
 
 
 def _driver_error(error: DBAPIError | EmulatedDBAPIException) -> BaseException:
@@ -241,7 +252,8 @@ def _refuses(model: type | None, name: str, value: object, refusal: type[BaseExc
         return False
     attribute = mapper_of(model).column_attrs.get(name)
     kind = attribute.columns[0].type if attribute is not None else None
-    dialect = DefaultDialect()
+    dialect: Any = DefaultDialect()
+    dialect._json_serializer = json_text
     processor = kind.dialect_impl(dialect).bind_processor(dialect) if kind is not None else None
     if processor is None:
         return False

@@ -73,8 +73,8 @@ class Insertion(_RowWrite):
     def ready(self, shop: Prepared) -> Ready | None:
         """INSERT, for a row of columns alone."""
         entity = entity_of(self.model)
-        if entity.hiding is not None or not (entity.writes_directly("insert") and entity.constructs_plainly()):
-            return None  # of a mark in a unique key the server's words tell more than the row's values
+        if not (entity.writes_directly("insert") and entity.constructs_plainly()):
+            return None
         plain = PlainTable.of(entity)
         if plain.against:
             return None
@@ -249,16 +249,15 @@ class Update(Saving):
     def undo(self) -> None:
         """Let the columns show what they did."""
         state: Any = instance_state(self.row)
-        self._written, state.modified = False, self._modified
+        self._written = False
         for name in self.given:
             for values, before in ((state.dict, self._shown), (state.committed_state, self._committed)):
                 if name in before:
                     values[name] = before[name]
                 else:
                     values.pop(name, None)
-        if not self._committed and state.modified:
-            internals: Any = state
-            internals._commit_all(state.dict, state.session.identity_map if state.session is not None else None)
+        if not self._modified:  # and the session shall not take it for changed
+            state._commit_all(state.dict, state.session.identity_map if state.session is not None else None)
 
     def written(self, rows: Collection[Sequence[Any]], count: int, key: object) -> bool:
         """Whether anything was written."""
