@@ -15,9 +15,9 @@ from sqlalchemy.orm import object_session
 from sqlalchemy.orm.base import instance_state
 
 from activerow.database.execution.calls import Call, Read, Ready, Script, Write, given_session
-from activerow.database.execution.direct import LISTENERS, Direct, Way
+from activerow.database.execution.direct import Direct, Way
 from activerow.database.execution.sessions import Sessions
-from activerow.database.unit import Kind, UnitSession
+from activerow.database.unit import LISTENERS, Kind, UnitSession
 
 T = TypeVar("T")
 
