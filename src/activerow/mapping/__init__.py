@@ -30,7 +30,7 @@ from activerow.mapping.column_kinds import (
     kind_of_value,
 )
 from activerow.mapping.entity import ENTITY, Entity, entity_of, set_shown
-from activerow.mapping.evident import Evident, are_evident, evident
+from activerow.mapping.evident import Evident, all_evident, are_evident, evident
 from activerow.mapping.generated_keys import count_everywhere
 from activerow.mapping.hidden_rows import Hiding, criteria_of, criterion_of, hide, hiding_of, is_hidden
 from activerow.mapping.hooks import Change, Changes, Hook, Operation, are_in_use, hooks_of, subscribers
@@ -93,6 +93,7 @@ __all__ = [
     "Type",
     "UniqueKey",
     "WriteRule",
+    "all_evident",
     "applied",
     "are_evident",
     "are_in_use",
