@@ -52,7 +52,7 @@ from activerow.mapping.inspection import (
     tables_of,
     version_name,
 )
-from activerow.mapping.instances import held_loader, row_loader, tuple_loader
+from activerow.mapping.instances import collector_paused, held_loader, row_loader, tuple_loader
 from activerow.mapping.keys import UniqueKey, keys_of, unique_keys
 from activerow.mapping.listeners import Listeners, own_listener
 from activerow.mapping.methods import on_class, on_instance
@@ -107,6 +107,7 @@ __all__ = [
     "check_row",
     "check_values",
     "collect",
+    "collector_paused",
     "comparing_check",
     "count_everywhere",
     "criteria_of",

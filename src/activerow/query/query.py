@@ -311,7 +311,7 @@ class Query(Changing[M]):
             rows = await self._projected(shape)
         else:
             cells = await self._laid_out(layout)
-            text = layout.plain_json(schema, cells)
+            text = layout.plain_json(schema, cells, once=not (self.plan.conditions or self.plan.joins))
             if text is not None:
                 return text
             rows = layout.built(cells)

@@ -9,7 +9,7 @@ from sqlalchemy.orm import InstanceState, RelationshipProperty
 from sqlalchemy.orm.attributes import set_committed_value
 from sqlalchemy.orm.base import instance_state
 
-from activerow.mapping import Entity, entity_of, row_loader
+from activerow.mapping import Entity, collector_paused, entity_of, row_loader
 from activerow.query.plan import Chosen, Path, tree_of
 from activerow.query.related.loading import KEYS_PER_STATEMENT, remember_states
 from activerow.query.related.routes import statement_to
@@ -71,10 +71,23 @@ def _relation(
         given = [key[0] for key in chunk] if len(names) == 1 else chunk
         for key, row in (yield statement, {"keys": given}, load):
             found[key].append(one.setdefault(instance_state(row).key, row))
-    for key, group in owners.items():
-        for state in group:
-            set_committed_value(state.obj(), relation.key, found[key])
+    with collector_paused():
+        for key, group in owners.items():
+            for state in group:
+                _put(state, relation.key, found[key])
     return [instance_state(row) for row in one.values()]
+
+
+def _put(state: State, name: str, rows: list[Any]) -> None:
+    """Let a row that was just read show the list of its related rows: `set_committed_value`, of what it needs."""
+    manager: Any = state.manager
+    impl = manager[name].impl
+    if impl.dispatch.init_collection:  # somebody wants to know
+        set_committed_value(state.obj(), name, rows)
+        return
+    _, collection = manager.initialize_collection(name, state, impl.collection_factory)
+    list[Any].extend(collection, rows)
+    state.dict[name] = collection
 
 
 def _fetching(

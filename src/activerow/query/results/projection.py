@@ -141,12 +141,18 @@ class Layout:
         """The rows, and those that are joined to them."""
         return [self.part.build(row) for row in self.by_key(cells).values()]
 
-    def plain_json(self, schema: type, cells: Iterable[Sequence[Any]]) -> bytes | None:
-        """The rows as the JSON of a schema; None where that needs the schema's objects."""
+    def plain_json(self, schema: type, cells: Sequence[Sequence[Any]], *, once: bool) -> bytes | None:
+        """The rows as the JSON of a schema; None where that needs the schema's objects.
+
+        Args:
+            schema: Whose JSON it is.
+            cells: The rows.
+            once: No row is repeated.
+        """
         part, fields = self.part, plain_fields(schema)
         if fields is None or part.joined or part.constants:
             return None
-        return fields.json(part.names, list(self.by_key(cells).values()))
+        return fields.json(part.names, cells if once else list(self.by_key(cells).values()))
 
 
 _layouts: "WeakKeyDictionary[Shape, dict[bool, Layout]]" = WeakKeyDictionary()
