@@ -306,6 +306,8 @@ class Selection(Generic[M]):
         return condition
 
     def _among(self, keys: Sequence[Key]) -> Self:
+        if self.plan.most is not None or self.plan.skip is not None:
+            raise UsageError("get() and get_many() do not mind limit() and offset(): leave these out")
         return self._planned(self.plan.also(among(self.model, keys)))
 
     def _hiding(self, model: type, link: str) -> Hiding:
