@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-from sqlalchemy import JSON, ForeignKey, UniqueConstraint
+from sqlalchemy import JSON, ForeignKey, UniqueConstraint, select
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 from activerow import ActiveRecord, Database
@@ -14,6 +14,7 @@ from activerow.errors import (
     InvalidDataError,
     SaveError,
     UniqueViolationError,
+    UsageError,
 )
 from activerow.mixins import AutoTableName, SoftDelete
 from tests.tools.backends.active import MakeDatabase
@@ -54,6 +55,24 @@ class Document(Base):
     title: Mapped[str]
     author_id: Mapped[int] = mapped_column(ForeignKey("authors.id", ondelete="RESTRICT"))
     author: Mapped[Author] = relationship(back_populates="documents")
+
+
+class Node(Base):
+    id: Mapped[int] = mapped_column(primary_key=True)
+    above_id: Mapped[int | None] = mapped_column(ForeignKey("nodes.id"))
+    above: Mapped["Node | None"] = relationship(remote_side="Node.id")
+
+
+_NAMES: Any = select(Author.__table__.c.id, Author.__table__.c.name).subquery("names")
+
+
+class Name(Base):
+    """What authors are called."""
+
+    __table__ = _NAMES
+    __mapper_args__ = {"primary_key": [_NAMES.c.id]}  # noqa: RUF012  # the form that SQLAlchemy documents
+    id: Mapped[int]
+    name: Mapped[str]
 
 
 @pytest.fixture
@@ -114,6 +133,31 @@ async def test_a_taken_value_of_one_of_many_rows_is_in_the_error(db: Database) -
         await Guest.create_many({"email": email, "street": email, "number": 1} for email in ("a", TAKEN, "b"))
 
     assert caught.value.values == {"email": TAKEN}
+
+
+# --- what cannot be written -----------------------------------------------------------------------------------------
+
+
+async def test_a_row_that_refers_to_itself_says_what_to_do(db: Database) -> None:
+    """SQLAlchemy can write neither row of a circle first, unless the relationship says so."""
+    node = await Node.create(id=1)
+
+    with pytest.raises(UsageError, match=r"rows of Node refer to each other.*post_update=True"):
+        await node.update(above=node)
+
+    await (await Node.get(1)).update(above_id=1)
+    assert (await Node.get(1)).above_id == 1
+
+
+async def test_rows_of_a_select_cannot_be_changed(db: Database) -> None:
+    """A model may be mapped to a SELECT; it is read like any other."""
+    await Author.create(id=1, name="Ada")
+
+    assert await Name.query().pluck("name") == ["Ada"]
+    with pytest.raises(UsageError, match="Name is mapped to a SELECT"):
+        await Name.filter_by(id=1).update(name="x")
+    with pytest.raises(UsageError, match="Name is mapped to a SELECT"):
+        await Name.filter_by(id=1).delete()
 
 
 # --- what the server alone can judge --------------------------------------------------------------------------------

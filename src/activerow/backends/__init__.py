@@ -4,7 +4,7 @@
 - `sqlite`, `postgresql`, `mysql`: its objects; beside each, what its errors mean (`report` is what they are read into).
 - `known`: which there are, and which one a dialect speaks with.
 - `element`, `text_sql`, `json_sql`: SQL that each writes in words of its own.
-- `values`: patterns of LIKE, and paths into documents.
+- `values`: patterns of LIKE, documents, and paths into them; `moments`: zones and fractions of a second.
 - `explain`: how the server would run a statement.
 - `column_types`: types of columns that are others on some servers.
 - `mysql_indexes`: unique among a part of the rows, which MySQL has no word for.
@@ -35,6 +35,7 @@ from activerow.backends.report import Report
 from activerow.backends.text_sql import (
     CodePoints,
     DateOf,
+    Exact,
     IExact,
     ILike,
     Like,
@@ -56,6 +57,7 @@ __all__ = [
     "Begin",
     "CodePoints",
     "DateOf",
+    "Exact",
     "IExact",
     "ILike",
     "JsonBoolean",

@@ -52,6 +52,7 @@ _SQL: Final = {
     "Like": "({0} LIKE ({1} COLLATE utf8mb4_bin) ESCAPE '/')",
     "ILike": "(lower({0}) LIKE (lower({1}) COLLATE utf8mb4_bin) ESCAPE '/')",
     "Regex": "({0} REGEXP ({1} COLLATE utf8mb4_bin))",
+    "Exact": "({0} + 0e0)",
     "utcnow": "(UTC_TIMESTAMP(6))",
     "JsonKind": f"NULLIF(JSON_TYPE({_THERE}), 'NULL')",
     "JsonIsList": f"(JSON_TYPE({_THERE}) = 'ARRAY')",

@@ -110,6 +110,7 @@ class Query(Changing[M]):
         Raises:
             RecordNotFoundError: There is none.
             InvalidDataError: The key could not be in its column.
+            UsageError: The query has a limit or an offset.
         """
         row = await self.get_or_none(key)
         if row is None:

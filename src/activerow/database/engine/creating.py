@@ -12,7 +12,7 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from activerow.backends import BACKENDS, backend_at, backend_named, json_text
-from activerow.database.engine import sqlite_connection, sqlite_setup
+from activerow.database.engine import psycopg_cursors, sqlite_connection, sqlite_setup
 from activerow.errors import UsageError
 
 CONNECT_TIMEOUT = 30.0
@@ -86,6 +86,7 @@ def make_engine(url: URL, options: Options) -> AsyncEngine:
     engine.dialect.colspecs = {**engine.dialect.colspecs, **backend.types}
     if driver == "psycopg":
         _convert_at_once(engine.dialect)
+        psycopg_cursors.hold_cursors(engine)
     if backend.embedded:
         sqlite_setup.set_up(engine, timeout)
     return engine

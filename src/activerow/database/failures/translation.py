@@ -12,7 +12,13 @@ from typing import Any, Final, Self, cast
 
 from sqlalchemy import inspect
 from sqlalchemy.engine.default import DefaultDialect
-from sqlalchemy.exc import DBAPIError, EmulatedDBAPIException, SQLAlchemyError, StatementError
+from sqlalchemy.exc import (
+    CircularDependencyError,
+    DBAPIError,
+    EmulatedDBAPIException,
+    SQLAlchemyError,
+    StatementError,
+)
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm.exc import FlushError, ObjectDeletedError, StaleDataError
 
@@ -87,6 +93,12 @@ def translate(
         return PoolExhaustedError(model=_name(model), operation=operation)
     if isinstance(error, StaleDataError | ObjectDeletedError):
         return _stale(error, call)
+    if isinstance(error, CircularDependencyError):
+        whose = f"rows of {model.__name__}" if model is not None else "rows"
+        return UsageError(
+            f"{whose} refer to each other, or one to itself, and none can be written first:"
+            " give the relationship post_update=True, or set the foreign key itself"
+        )
     if isinstance(error, FlushError):
         return UsageError(str(error))  # what no flush can write, like None in a collection: it names no values
     if isinstance(error, Exception) and not isinstance(error, ActiveRowError | SQLAlchemyError):

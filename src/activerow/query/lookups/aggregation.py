@@ -10,6 +10,7 @@ from sqlalchemy.orm import RelationshipProperty, aliased
 from sqlalchemy.types import NullType, TypeDecorator
 
 from activerow.aggregates import Aggregate, Avg, Count, Exists
+from activerow.backends import Exact
 from activerow.errors import UsageError
 from activerow.mapping import Type, implementation, kind_of, mapper_of, primary_key_names
 from activerow.q import Q
@@ -53,9 +54,10 @@ def applied(function: str, expression: Any, *, once: bool = False) -> ColumnElem
     Raises:
         UsageError: It means nothing of values of that type, or not the same on every backend.
     """
-    value: ColumnElement[Any] = getattr(func, function)(distinct(expression) if once else expression)
     type_ = cast("Type", getattr(expression, "type", NullType()))
     kind, stored = kind_of(type_), implementation(type_)
+    summed = Exact(expression) if function == "avg" and kind.name in {"integer", "float"} else expression
+    value: ColumnElement[Any] = getattr(func, function)(distinct(summed) if once else summed)
     if function in {"min", "max"} and not kind.has_least:
         raise _meaningless(function, expression, kind.name)
     if function not in {"sum", "avg"}:

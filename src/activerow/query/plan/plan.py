@@ -255,12 +255,14 @@ class Plan:
     def exists(self, model: type) -> Select[int]:
         """SELECT of a row of one constant for each row."""
         statement = select(literal_column("1", Integer())).select_from(model).options(*self.criteria_options(model))
-        return self.but(order=())._read(statement, model)
+        return self.but(order=(), distinct=False)._read(statement, model)
 
     def aggregate(self, model: type, function: str, column: Column) -> Select[Any]:
         """SELECT of an aggregate of one column over the rows."""
         plan = self._without_lock(f"{function}()")
-        if not self._is_cut():
+        if are_own((column,)):
+            plan = plan.but(distinct=False)  # rows differ, whatever their values
+        if not plan._is_cut():
             value = applied(function, column.expression)
             return plan.but(order=()).values(model, (replace(column, expression=value),))
         name = replace(column, expression=column.expression.label("value"))

@@ -333,6 +333,8 @@ class Selection(Generic[M]):
 
     def _among(self, keys: Sequence[Key]) -> Self:
         check_windows(self.plan.computed, "get")
+        if self.plan.most is not None or self.plan.skip is not None:
+            raise UsageError("get() and get_many() find rows by their key: leave out limit() and offset()")
         return self._planned(self.plan.also(among(self.model, keys)))
 
     def _hiding(self, model: type, link: str) -> Hiding:
