@@ -6,7 +6,7 @@ history, pickles, `session.add`. SQLAlchemy asks the same questions for every ro
 
 from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from sqlalchemy.engine import Dialect
 from sqlalchemy.engine.processors import to_decimal_processor_factory
@@ -17,6 +17,9 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from activerow.backends import backend_of
 from activerow.mapping.entity import Entity
+
+COLUMN_AT: Final = "activerow_column_at"
+"""What a loader calls the columns that its lines convert: who sees it fail asks for the one of a line."""
 
 Rows = Iterable[Sequence[Any]]
 Processor = Callable[[Any], Any]
@@ -39,6 +42,7 @@ def row_loader(
         "manager": entity.manager,
         "identity": mapper._identity_class,
         "path": mapper._path_registry,
+        COLUMN_AT: {},
     }
     others = [f"k{place}" for place in range(len(before))]
     lines = ["def load(rows):", " found = []", f" for ({', '.join([*others, *cells])},) in rows:"]
@@ -51,6 +55,7 @@ def row_loader(
         processor = result_processor(entity.columns[name].type, dialect)
         if processor is not None:
             scope[f"p{place}"] = processor
+            scope[COLUMN_AT][len(lines) + 1] = name
             lines.append(f"  v{place} = p{place}(v{place})")
     key = ", ".join(cells[names.index(name)] for name in entity.keys)
     lines += [
@@ -98,7 +103,7 @@ def held_loader(entity: Entity, names: Sequence[str], dialect: Dialect) -> Calla
 
 def tuple_loader(types: Sequence[TypeEngine[Any]], dialect: Dialect) -> Callable[[Rows], list[tuple[Any, ...]]]:
     """A function that converts the cells of rows as the types of their columns say."""
-    processors = [(place, p) for place, type_ in enumerate(types) if (p := result_processor(type_, dialect))]
+    processors = [(place, type_, p) for place, type_ in enumerate(types) if (p := result_processor(type_, dialect))]
     if not processors:
         return _as_they_are
 
@@ -106,7 +111,7 @@ def tuple_loader(types: Sequence[TypeEngine[Any]], dialect: Dialect) -> Callable
         found: list[tuple[Any, ...]] = []
         for row in rows:
             cells = list(row)
-            for place, processor in processors:
+            for place, _type, processor in processors:  # who sees this fail asks for the type
                 cells[place] = processor(cells[place])
             found.append(tuple(cells))
         return found
