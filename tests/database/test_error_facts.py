@@ -1,15 +1,19 @@
 """What errors know does not depend on the server, on the writing call, or on the way that the call has taken."""
 
 from collections.abc import Awaitable, Callable
+from datetime import date
+from enum import Enum
 from typing import Any
 
 import pytest
 from sqlalchemy import JSON, ForeignKey, UniqueConstraint, select
+from sqlalchemy import Enum as Choice
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 from activerow import ActiveRecord, Database
 from activerow.errors import (
     CheckViolationError,
+    DatabaseError,
     ForeignKeyViolationError,
     InvalidDataError,
     SaveError,
@@ -17,6 +21,7 @@ from activerow.errors import (
     UsageError,
 )
 from activerow.mixins import AutoTableName, SoftDelete
+from activerow.query import Query
 from tests.tools.backends.active import MakeDatabase
 from tests.tools.backends.backend import Backend
 
@@ -55,6 +60,17 @@ class Document(Base):
     title: Mapped[str]
     author_id: Mapped[int] = mapped_column(ForeignKey("authors.id", ondelete="RESTRICT"))
     author: Mapped[Author] = relationship(back_populates="documents")
+
+
+class Mood(Enum):
+    HAPPY = "happy"
+
+
+class Diary(Base):
+    id: Mapped[int] = mapped_column(primary_key=True)
+    mood: Mapped[Mood | None] = mapped_column(Choice(Mood, native_enum=False, length=10))
+    data: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    day: Mapped[date | None]
 
 
 class Node(Base):
@@ -283,3 +299,42 @@ async def test_what_json_does_not_have_is_invalid_data_of_its_column(db: Databas
             await call()
         assert (caught.value.columns, caught.value.reason) == (("data",), reason)
     assert (await Author.get(1)).data == {"smile": "\N{GRINNING FACE}"}
+
+
+BROKEN: dict[str, str] = {"mood": "'sad'", "data": "'{broken'", "day": "'yesterday'"}
+
+
+@pytest.mark.parametrize("direct", [True, False])
+async def test_what_a_type_cannot_read_names_its_column(
+    make_database: MakeDatabase, backend: Backend, direct: bool
+) -> None:
+    """A word that the enum no longer has, and on SQLite, which stores anything, broken JSON and dates."""
+    db = await make_database(Base, direct=direct)
+    for column in BROKEN if backend.dialect == "sqlite" else ("mood",):
+        async with db.engine.begin() as connection:
+            await connection.exec_driver_sql("DELETE FROM diaries")
+            await connection.exec_driver_sql(f"INSERT INTO diaries (id, {column}) VALUES (1, {BROKEN[column]})")
+        await _cannot_be_read(db, column)
+
+
+async def _cannot_be_read(db: Database, column: str) -> None:
+    reads: list[Callable[[], Awaitable[Any]]] = [
+        Diary.query().all,
+        Diary.query().values,
+        lambda: Diary.query().pluck(column),
+        lambda: _streamed(Diary.query()),
+        lambda: _read_in_unit(db),
+    ]
+    for read in reads:
+        with pytest.raises(DatabaseError, match="is no value of the column's type") as caught:
+            await read()
+        assert (type(caught.value), caught.value.model, caught.value.columns) == (DatabaseError, "Diary", (column,))
+
+
+async def _streamed(query: Query[Any]) -> list[Any]:
+    return [row async for row in query.stream()]
+
+
+async def _read_in_unit(db: Database) -> Any:
+    async with db.transaction():
+        return await Diary.get(1)

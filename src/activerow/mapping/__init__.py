@@ -52,7 +52,7 @@ from activerow.mapping.inspection import (
     tables_of,
     version_name,
 )
-from activerow.mapping.instances import collector_paused, held_loader, row_loader, tuple_loader
+from activerow.mapping.instances import COLUMN_AT, collector_paused, held_loader, row_loader, tuple_loader
 from activerow.mapping.keys import UniqueKey, keys_of, unique_keys
 from activerow.mapping.listeners import Listeners, own_listener
 from activerow.mapping.methods import on_class, on_instance
@@ -74,6 +74,7 @@ from activerow.mapping.versions import next_version
 from activerow.mapping.write_rules import SetOperation, SetWrite, Target, WriteRule, applied, check, rules_for
 
 __all__ = [
+    "COLUMN_AT",
     "CREATED_AT",
     "ENTITY",
     "Change",

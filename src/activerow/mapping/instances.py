@@ -5,7 +5,7 @@ history, pickles, `session.add`. SQLAlchemy asks the same questions for every ro
 """
 
 import gc
-from collections.abc import Callable, Collection, Generator, Iterable, Sequence
+from collections.abc import Callable, Collection, Generator, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
 from typing import Any, Final, cast
@@ -20,6 +20,9 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 from activerow.backends import backend_of
 from activerow.mapping.entity import Entity
 
+COLUMN_AT: Final = "activerow_column_at"
+"""What a loader calls the columns that its lines convert: who sees it fail asks for the one of a line."""
+
 Rows = Collection[Sequence[Any]]
 Processor = Callable[[Any], Any]
 Loader = Callable[[Rows], list[Any]]
@@ -28,6 +31,14 @@ _MANY: Final = 50
 """Rows from which on Python's collector is paused: while they are made it would look through all of them, again and
 again, and find none to free (10,000 rows took four times as long).
 """
+
+_LOADER: Final = (
+    "def load(rows):",
+    " found = []",
+    f" paused = len(rows) >= {_MANY} and collector.isenabled()",
+    " if paused: collector.disable()",
+    " try:",
+)
 
 
 def row_loader(
@@ -47,6 +58,7 @@ def row_loader(
         "manager": entity.manager,
         "identity": mapper._identity_class,
         "path": mapper._path_registry,
+        COLUMN_AT: {},
     }
     others = [f"k{place}" for place in range(len(before))]
     lines = [f"for ({', '.join([*others, *cells])},) in rows:"]
@@ -59,6 +71,7 @@ def row_loader(
         processor = result_processor(entity.columns[name].type, dialect)
         if processor is not None:
             scope[f"p{place}"] = processor
+            scope[COLUMN_AT][len(_LOADER) + len(lines) + 1] = name
             lines.append(f" v{place} = p{place}(v{place})")
     key = ", ".join(cells[names.index(name)] for name in entity.keys)
     lines += [
@@ -71,17 +84,8 @@ def row_loader(
         *[f" values[{name!r}] = v{place}" for place, name in enumerate(names)],
         f" found.append((({', '.join(others)},), row))" if others else " found.append(row)",
     ]
-    body = [
-        "def load(rows):",
-        " found = []",
-        f" paused = len(rows) >= {_MANY} and collector.isenabled()",
-        " if paused: collector.disable()",
-        " try:",
-        *[f"  {line}" for line in lines],
-        " finally:",
-        "  if paused: collector.enable()",
-        " return found",
-    ]
+    ending = [" finally:", "  if paused: collector.enable()", " return found"]
+    body = [*_LOADER, *[f"  {line}" for line in lines], *ending]
     exec("\n".join(body), scope)  # noqa: S102  (names of attributes, which are identifiers or quoted)
     loader: Loader = scope["load"]
     return loader
@@ -129,16 +133,16 @@ def held_loader(entity: Entity, names: Sequence[str], dialect: Dialect) -> Calla
 
 def tuple_loader(types: Sequence[TypeEngine[Any]], dialect: Dialect) -> Callable[[Rows], list[tuple[Any, ...]]]:
     """A function that converts the cells of rows as the types of their columns say."""
-    processors = [(place, p) for place, type_ in enumerate(types) if (p := result_processor(type_, dialect))]
+    processors = [(place, type_, p) for place, type_ in enumerate(types) if (p := result_processor(type_, dialect))]
     if not processors:
         return _as_they_are
 
     def load(rows: Rows) -> list[tuple[Any, ...]]:
-        columns: list[Iterable[Any]] = list(zip(*rows, strict=True))
+        columns: list[Sequence[Any]] = list(zip(*rows, strict=True))
         if not columns:
             return []
-        for place, processor in processors:
-            columns[place] = map(processor, columns[place])
+        for place, _type, processor in processors:  # who sees this fail asks for the type
+            columns[place] = list(map(processor, columns[place]))
         return list(zip(*columns, strict=True))
 
     return load

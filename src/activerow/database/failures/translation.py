@@ -25,6 +25,7 @@ from sqlalchemy.orm.exc import FlushError, ObjectDeletedError, StaleDataError
 from activerow.backends import BACKENDS, GENERIC, Report, json_text
 from activerow.database.failures.attribution import Call, facts_of, foreign_key_facts_of
 from activerow.database.failures.statement_text import StatementText, matched_columns, read_statement
+from activerow.database.failures.unreadable import unreadable
 from activerow.errors import (
     ActiveRowError,
     CommitUnknownError,
@@ -294,6 +295,8 @@ def _from_bare(error: Exception, call: Call) -> DatabaseError | None:
     """What drivers let through; the same classes raised by the program's own code pass."""
     if type(error).__module__.partition(".")[0] in _DRIVERS:
         return _build(_report(error), StatementText(), call, lost=False, connecting=_passed(error, _in_connect))
+    if (found := unreadable(error, call)) is not None:
+        return found
     if isinstance(error, UnicodeEncodeError | OverflowError) and _passed(error, _in_execute):
         return _unstorable(error, call)
     if not isinstance(error, OSError):
