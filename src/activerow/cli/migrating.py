@@ -222,4 +222,6 @@ def sql(
 
     Examples: `activerow sql > upgrade.sql`, `activerow sql heads --start 4f2a`
     """
+    if down and start is None:
+        raise typer.BadParameter("say where the database is: --down --start REVISION", param_hint="--start")
     out.file.write(migrations_of(context).sql(revision, start=start, down=down))
