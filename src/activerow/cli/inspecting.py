@@ -59,16 +59,20 @@ def _relation(mapper: Mapper[Any], name: str) -> str:
 
 def erd(
     context: typer.Context,
-    format: Annotated[Literal["svg", "mermaid"], typer.Option(help="A picture, or text for Markdown.")] = "mermaid",  # noqa: A002
+    format: Annotated[  # noqa: A002
+        Literal["svg", "mermaid"] | None,
+        typer.Option(help="A picture, or text for Markdown; by default what the file's name says, else text."),
+    ] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="A file; by default it is printed.")] = None,
 ) -> None:
     """Draw the tables and how they refer to each other.
 
-    Examples: `activerow erd`, `activerow erd --format svg -o tables.svg`
+    Examples: `activerow erd`, `activerow erd -o tables.svg`
     """
     metadata = settings_of(context).project().load().metadata
     tables = [table for known in metadata for table in known.sorted_tables]
-    drawn = svg(tables) if format == "svg" else mermaid(tables)
+    is_picture = format == "svg" or (format is None and output is not None and output.suffix.lower() == ".svg")
+    drawn = svg(tables) if is_picture else mermaid(tables)
     if output is None:
         out.file.write(drawn)
     else:

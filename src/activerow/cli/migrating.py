@@ -15,7 +15,7 @@ from activerow.migrations import Finding, Migrations, Step
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands of this file."""
-    for command in (revision, upgrade, history, current, check, stamp, sql):
+    for command in (revision, upgrade, history, current, check, merge, stamp, sql):
         app.command()(command)
     # `-1` is an argument here, not an option.
     app.command(context_settings={"ignore_unknown_options": True})(downgrade)
@@ -96,7 +96,7 @@ def upgrade(
     with _Shown("applied", "upgrading") as shown:
         asyncio.run(closing(migrations.database, migrations.upgrade(revision, on_step=shown.step)))
     if not shown.count:
-        say("nothing to apply")
+        say("nothing to apply: the database is there already")
 
 
 def downgrade(
@@ -148,11 +148,16 @@ def history(context: typer.Context) -> None:
     """All revisions, newest first, and which the database has."""
     migrations = migrations_of(context)
     applied = asyncio.run(closing(migrations.database, _applied(migrations)))
+    entries = migrations.history()
     rows = [
-        ("x" if entry.revision in applied else " ", entry.revision, entry.message, entry.path.name)
-        for entry in migrations.history()
+        ("x" if entry.revision in applied else " ", entry.revision, entry.message, entry.path.name) for entry in entries
     ]
     show_table("", ("applied", "revision", "message", "file"), rows)
+    heads = [entry.revision for entry in entries if entry.is_head]
+    if len(heads) > 1:
+        complain(
+            f"there are {len(heads)} newest revisions ({', '.join(heads)}): `activerow merge -m 'both'` joins them"
+        )
 
 
 async def _applied(migrations: Migrations) -> set[str]:
@@ -186,6 +191,17 @@ def check(context: typer.Context) -> None:
     raise typer.Exit(1)
 
 
+def merge(
+    context: typer.Context,
+    message: Annotated[str, typer.Option("--message", "-m", help="Why, in a few words.")],
+) -> None:
+    """Join revisions that were written side by side, with one that stands on them.
+
+    Examples: `activerow merge -m "names and ages"`
+    """
+    say(f"wrote {migrations_of(context).merge(message)}")
+
+
 def stamp(
     context: typer.Context,
     revision: Annotated[str, typer.Argument(help="An identifier or its beginning, `heads`, `base`.")] = "heads",
@@ -206,4 +222,6 @@ def sql(
 
     Examples: `activerow sql > upgrade.sql`, `activerow sql heads --start 4f2a`
     """
+    if down and start is None:
+        raise typer.BadParameter("say where the database is: --down --start REVISION", param_hint="--start")
     out.file.write(migrations_of(context).sql(revision, start=start, down=down))

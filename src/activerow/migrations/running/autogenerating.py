@@ -24,7 +24,6 @@ from activerow.migrations.schema import (
     findings_in,
     notes_of,
     order,
-    rows_in,
     single_percents,
 )
 
@@ -70,7 +69,7 @@ def compare(connection: Connection, runner: Runner, message: str) -> Comparison:
         if comparison.changes:
             server = cast("Connection", context.connection)
             _make_what_is_missing(scripts[0], server)
-            comparison.findings = tuple(findings_in(changes, server.dialect, rows_in(server)))
+            comparison.findings = tuple(findings_in(changes, server))
 
     comparison = Comparison(_context(runner, message, autogenerate=True, directives=look), connection.dialect)
 
