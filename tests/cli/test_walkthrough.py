@@ -172,7 +172,7 @@ async def test_the_small_commands(tmp_path: Path) -> None:
     )
 
     assert codes(ended) == [0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0]
-    assert ended[0].out == "Note\tnotes\tid*, title, created_at, updated_at\t\n"
+    assert ended[0].out == "Note\tnotes\tid*, title, created_at, updated_at\t\tyes\n"
     assert "integer id PK" in ended[1].out
     assert "<svg" in (tmp_path / "tables.svg").read_text("utf-8")
     assert "fill_names" in ended[7].out

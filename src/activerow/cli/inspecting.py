@@ -12,7 +12,7 @@ from activerow.cli.drawing import mermaid, svg
 from activerow.cli.output import out, say, show_table
 from activerow.cli.settings import closing, migrations_of, settings_of
 from activerow.database import Database
-from activerow.mapping import fields_of, mapper_of
+from activerow.mapping import against_direct, fields_of, mapper_of
 from activerow.migrations import Check, Migrations, diagnose
 
 _COLOURS = {"ok": "green", "warning": "yellow", "failed": "bold red"}
@@ -25,7 +25,10 @@ def add_to(app: typer.Typer) -> None:
 
 
 def models(context: typer.Context) -> None:
-    """The models, their tables, columns and relations."""
+    """The models, their tables, columns and relations, and whether plain calls need no session.
+
+    What stands against the driver's own call for a model's rows is named in the last column.
+    """
     mapped = _mappers(settings_of(context).project().load())
     if not mapped:
         say("no models seen: name their modules in [tool.activerow] models")
@@ -35,10 +38,11 @@ def models(context: typer.Context) -> None:
             str(getattr(mapper.local_table, "name", "")),
             ", ".join(_column(mapper, name) for name in fields_of(mapper.class_).columns),
             ", ".join(_relation(mapper, name) for name in fields_of(mapper.class_).relations),
+            _direct(mapper.class_),
         )
         for mapper in mapped
     ]
-    show_table("", ("model", "table", "columns", "relations"), rows)
+    show_table("", ("model", "table", "columns", "relations", "direct"), rows)
 
 
 def _mappers(database: Database) -> list[Mapper[Any]]:
@@ -55,6 +59,13 @@ def _relation(mapper: Mapper[Any], name: str) -> str:
     relation = mapper_of(mapper.class_).relationships[name]
     target = relation.mapper.class_.__name__
     return f"{name}: list of {target}" if relation.uselist else f"{name}: {target}"
+
+
+def _direct(model: type) -> str:
+    reading, writing = against_direct(model)
+    if reading:
+        return f"no: {'; '.join(reading)}"
+    return f"reads alone: {'; '.join(writing)}" if writing else "yes"
 
 
 def erd(

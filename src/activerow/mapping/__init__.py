@@ -57,7 +57,7 @@ from activerow.mapping.keys import UniqueKey, keys_of, unique_keys
 from activerow.mapping.listeners import Listeners, own_listener
 from activerow.mapping.methods import on_class, on_instance
 from activerow.mapping.partly_loaded import forget_conditions, is_partial, mark_partial, mark_whole
-from activerow.mapping.plain_table import PlainTable
+from activerow.mapping.plain_table import PlainTable, against_direct
 from activerow.mapping.read_only import refused_name
 from activerow.mapping.relation_guard import install_guard
 from activerow.mapping.type_checks import Check
@@ -94,6 +94,7 @@ __all__ = [
     "Type",
     "UniqueKey",
     "WriteRule",
+    "against_direct",
     "all_evident",
     "applied",
     "are_evident",

@@ -7,7 +7,8 @@ from typing import Any, cast
 from sqlalchemy import Column, Computed, Identity
 
 from activerow.mapping.column_kinds import check_for
-from activerow.mapping.entity import Entity
+from activerow.mapping.entity import Entity, entity_of
+from activerow.mapping.hooks import hooks_of
 from activerow.mapping.type_checks import Check
 
 Maker = Callable[[], object]
@@ -84,3 +85,13 @@ class PlainTable:
             return lambda: make(None)
         self.against.append(f"the default of {default.column.name} is SQL, a sequence, or depends on the row")
         return None
+
+
+def against_direct(model: type) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Why rows of a model are read, and written, by a Session always; empty where the driver's own call may do it."""
+    entity = entity_of(model)
+    reading = entity.against_reading
+    if reading:
+        return reading, reading
+    hooks = () if hooks_of(model) is None else ("it has hooks",)
+    return (), (*entity.against_writing, *PlainTable.of(entity).against, *hooks)
