@@ -13,7 +13,6 @@ from sqlalchemy.pool import NullPool
 
 from activerow import Database
 from activerow.database.engine import Statement, statements
-from activerow.database.execution import Direct
 from activerow.errors import TransientError
 from activerow.testing import failing, failing_commit
 from tests.models.units import Base, User
@@ -98,7 +97,7 @@ async def test_no_listener_of_activerow_itself_is_taken_for_a_foreign_one(make_d
     async with db.transaction():
         await User.create(id=1, email="1@x.org")
 
-    assert Direct(db.engines, db.scopes).way() is not None
+    assert db.execution.way() is not None
 
 
 async def test_what_activerow_listens_to_itself_is_in_nobody_s_way(make_database: MakeDatabase) -> None:

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import Executable, func, select, update
 
 from activerow import Database
-from activerow.database.direct import channel
+from activerow.database.direct import recovering
 from activerow.database.failures import translating
 from activerow.errors import CommitUnknownError, DatabaseError, UnavailableError
 from tests.models.units import Base, User, held
@@ -142,7 +142,7 @@ async def test_a_call_that_is_cancelled_while_the_server_is_silent(
     cut: tuple[Database, Cable], statement: Executable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It waits for a word for a while, then gives the connection up."""
-    monkeypatch.setattr(channel, "SETTLING", 0.2)
+    monkeypatch.setattr(recovering, "SETTLING", 0.2)
     db, line = cut
     await pooled(db)
     await run(db, statement)

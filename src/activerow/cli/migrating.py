@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from activerow.cli.output import complain, out, say, show_changes, show_findings, show_table
+from activerow.cli.output import complain, out, say, show_changes, show_findings, show_notes, show_table
 from activerow.cli.settings import closing, migrations_of
 from activerow.migrations import Finding, Migrations, Step
 
@@ -43,6 +43,7 @@ def revision(
 
     consent = _Consent(yes, allow_drop)
     written = asyncio.run(closing(migrations.database, migrations.revision(message, empty=empty, confirm=consent)))
+    show_notes(written.notes)
     seen = f"models seen: {', '.join(written.models) or _NO_MODELS}"
     if written.path is not None:
         say(f"wrote {written.path}")
@@ -174,12 +175,13 @@ def current(context: typer.Context) -> None:
 def check(context: typer.Context) -> None:
     """Compare models and database; drift ends with exit code 1."""
     migrations = migrations_of(context)
-    changes = asyncio.run(closing(migrations.database, migrations.check()))
-    if not changes:
-        say("models and database agree")
+    compared = asyncio.run(closing(migrations.database, migrations.compare()))
+    show_notes(compared.notes)
+    if not compared.changes:
+        say("models and database agree" + (" in what was compared" if compared.notes else ""))
         return
     say("the models differ from the database:")
-    show_changes(changes)
+    show_changes(compared.changes)
     say("`activerow revision -m ...` writes a revision for it")
     raise typer.Exit(1)
 

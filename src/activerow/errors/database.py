@@ -34,6 +34,7 @@ class DatabaseError(ActiveRowError):
         reason: What is wrong, in a few words and without values; where a trigger or function of the database refused
             it, its own words.
         position: Of many rows written at once, the one that failed, counted from 0, where it is known.
+        place: Where the row that failed stands in nested values, `("books", 1)`; empty for the row itself.
     """
 
     code = "database_error"

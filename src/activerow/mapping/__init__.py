@@ -29,7 +29,8 @@ from activerow.mapping.column_kinds import (
     kind_of,
     kind_of_value,
 )
-from activerow.mapping.entity import Entity, entity_of, set_shown
+from activerow.mapping.entity import ENTITY, Entity, entity_of, set_shown
+from activerow.mapping.evident import Evident, all_evident, are_evident, evident
 from activerow.mapping.generated_keys import count_everywhere
 from activerow.mapping.hidden_rows import Hiding, criteria_of, criterion_of, hide, hiding_of, is_hidden
 from activerow.mapping.hooks import Change, Changes, Hook, Operation, are_in_use, hooks_of, subscribers
@@ -51,7 +52,7 @@ from activerow.mapping.inspection import (
     tables_of,
     version_name,
 )
-from activerow.mapping.instances import COLUMN_AT, held_loader, row_loader, tuple_loader
+from activerow.mapping.instances import COLUMN_AT, collector_paused, held_loader, row_loader, tuple_loader
 from activerow.mapping.keys import UniqueKey, keys_of, unique_keys
 from activerow.mapping.listeners import Listeners, own_listener
 from activerow.mapping.methods import on_class, on_instance
@@ -75,10 +76,12 @@ from activerow.mapping.write_rules import SetOperation, SetWrite, Target, WriteR
 __all__ = [
     "COLUMN_AT",
     "CREATED_AT",
+    "ENTITY",
     "Change",
     "Changes",
     "Check",
     "Entity",
+    "Evident",
     "Fields",
     "Hiding",
     "Hook",
@@ -91,7 +94,9 @@ __all__ = [
     "Type",
     "UniqueKey",
     "WriteRule",
+    "all_evident",
     "applied",
+    "are_evident",
     "are_in_use",
     "attribute_of",
     "attributes_for_columns",
@@ -103,6 +108,7 @@ __all__ = [
     "check_row",
     "check_values",
     "collect",
+    "collector_paused",
     "comparing_check",
     "count_everywhere",
     "criteria_of",
@@ -110,6 +116,7 @@ __all__ = [
     "discriminator_of",
     "entity_of",
     "equated_columns",
+    "evident",
     "fields_of",
     "forget_conditions",
     "has_versions",

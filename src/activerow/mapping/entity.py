@@ -12,12 +12,15 @@ from sqlalchemy import Column, Table, event
 from sqlalchemy.orm import InstanceState, Mapper, RelationshipDirection
 from sqlalchemy.orm.instrumentation import ClassManager
 
+from activerow.mapping.column_kinds import check_for
+from activerow.mapping.evident import Evident, evident
 from activerow.mapping.hidden_rows import Hiding, hiding_of
 from activerow.mapping.hooks import are_in_use, hooks_of
 from activerow.mapping.inspection import Fields, fields_of, mapper_of
 from activerow.mapping.listeners import Listeners
 
-_ATTRIBUTE: Final = "__activerow_entity__"
+ENTITY: Final = "__activerow_entity__"
+"""The attribute of a model's class that holds its `Entity`, once somebody has asked for it."""
 
 # Relations that read nothing along with their row.
 _QUIET: Final = frozenset({"select", True, "raise", "raise_on_sql", "noload", "dynamic", "write_only", None, False})
@@ -38,6 +41,8 @@ class Entity:
         self.relations: Final = self.mapper.relationships
         self.settable: Final = frozenset(self.fields.settable)
         self.creatable: Final = self.settable | frozenset(self.fields.insert_only)
+        self.lookups: Final[dict[str, Any]] = {}
+        """Lookups by how they are written, of those whose SQL is the same for every value."""
         self.memory: Final[dict[Any, Any]] = {}
         """What other rooms have found out about the model; it goes when the class changes."""
 
@@ -45,6 +50,21 @@ class Entity:
     def columns(self) -> dict[str, Column[Any]]:
         """Attribute to column, of what a row is read by."""
         return {prop.key: prop.columns[0] for prop in self.mapper.column_attrs if isinstance(prop.columns[0], Column)}
+
+    @cached_property
+    def evident(self) -> dict[str, Evident]:
+        """By attribute, which values a column evidently takes."""
+        return {name: evident(column.type, check_for(column.type)) for name, column in self.columns.items()}
+
+    @cached_property
+    def creating(self) -> dict[str, Evident]:
+        """The same, of the columns that may be given to a new row."""
+        return {name: known for name, known in self.evident.items() if name in self.creatable}
+
+    @cached_property
+    def setting(self) -> dict[str, Evident]:
+        """The same, of the columns that may be set."""
+        return {name: known for name, known in self.evident.items() if name in self.settable}
 
     @cached_property
     def manager(self) -> "ClassManager[Any]":
@@ -65,11 +85,13 @@ class Entity:
         """Whether rows can be written without a Session, as far as the model and its listeners are concerned."""
         if self.against_writing or (are_in_use() and hooks_of(self.model) is not None):
             return False
-        return self._write_listeners[operation].are_ours()
+        heard = self._write_listeners[operation]
+        return (heard.unchanged() and heard.ours) or heard.are_ours()
 
     def constructs_plainly(self) -> bool:
         """Whether a new row is its values and nothing else: nobody's constructor or validator sees them."""
-        return self._has_plain_constructor and self._value_listeners.are_ours()
+        heard = self._value_listeners
+        return self._has_plain_constructor and ((heard.unchanged() and heard.ours) or heard.are_ours())
 
     @cached_property
     def _has_plain_constructor(self) -> bool:
@@ -87,7 +109,8 @@ class Entity:
         return {name: Listeners((self.mapper.dispatch, [f"before_{name}", f"after_{name}"])) for name in operations}
 
     @cached_property
-    def _load_listeners(self) -> Listeners:
+    def load_listeners(self) -> Listeners:
+        """Who hears of a row that a Session has loaded."""
         manager: Any = self.manager
         return Listeners((manager.dispatch, _LOAD_EVENTS))
 
@@ -106,13 +129,13 @@ class Entity:
         make: Any = self.model.__new__
         row = make(self.model)
         state: Any = InstanceState(row, self.manager)
-        state.key = (mapper._identity_class, tuple(values[name] for name in self.keys), None)
+        state.key = (mapper._identity_class, tuple([values[name] for name in self.keys]), None)
         row.__dict__.update(values, _sa_instance_state=state)
         return row
 
     def reads_directly(self) -> bool:
         """Whether rows can be read without a Session, as far as the model is concerned."""
-        return not self.against_reading and self._load_listeners.are_ours()
+        return not self.against_reading and self.load_listeners.are_ours()
 
 
 def entity_of(model: type) -> Entity:
@@ -121,18 +144,18 @@ def entity_of(model: type) -> Entity:
     Raises:
         UsageError: The class is not mapped.
     """
-    entity: Entity | None = model.__dict__.get(_ATTRIBUTE)
+    entity: Entity | None = model.__dict__.get(ENTITY)
     if entity is None:
         entity = Entity(model)
-        type.__setattr__(model, _ATTRIBUTE, entity)
+        type.__setattr__(model, ENTITY, entity)
     return entity
 
 
 def forget_entity(model: type) -> None:
     """Ask anew what a model, and those it inherits from, map."""
     for cls in model.__mro__:
-        if _ATTRIBUTE in cls.__dict__:
-            type.__delattr__(cls, _ATTRIBUTE)
+        if ENTITY in cls.__dict__:
+            type.__delattr__(cls, ENTITY)
 
 
 def watch_attributes(root: type) -> None:

@@ -4,7 +4,9 @@ The instances are equal in every visible respect to those that a Session has loa
 history, pickles, `session.add`. SQLAlchemy asks the same questions for every row; here they are answered once.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+import gc
+from collections.abc import Callable, Collection, Generator, Sequence
+from contextlib import contextmanager
 from decimal import Decimal
 from typing import Any, Final, cast
 
@@ -21,9 +23,22 @@ from activerow.mapping.entity import Entity
 COLUMN_AT: Final = "activerow_column_at"
 """What a loader calls the columns that its lines convert: who sees it fail asks for the one of a line."""
 
-Rows = Iterable[Sequence[Any]]
+Rows = Collection[Sequence[Any]]
 Processor = Callable[[Any], Any]
 Loader = Callable[[Rows], list[Any]]
+
+_MANY: Final = 50
+"""Rows from which on Python's collector is paused: while they are made it would look through all of them, again and
+again, and find none to free (10,000 rows took four times as long).
+"""
+
+_LOADER: Final = (
+    "def load(rows):",
+    " found = []",
+    f" paused = len(rows) >= {_MANY} and collector.isenabled()",
+    " if paused: collector.disable()",
+    " try:",
+)
 
 
 def row_loader(
@@ -38,6 +53,7 @@ def row_loader(
     scope: dict[str, Any] = {
         "model": entity.model,
         "new": entity.model.__new__,
+        "collector": gc,
         "State": InstanceState,
         "manager": entity.manager,
         "identity": mapper._identity_class,
@@ -45,33 +61,47 @@ def row_loader(
         COLUMN_AT: {},
     }
     others = [f"k{place}" for place in range(len(before))]
-    lines = ["def load(rows):", " found = []", f" for ({', '.join([*others, *cells])},) in rows:"]
+    lines = [f"for ({', '.join([*others, *cells])},) in rows:"]
     for cell, type_ in zip(others, before, strict=True):
         processor = result_processor(type_, dialect)
         if processor is not None:
             scope[f"of_{cell}"] = processor
-            lines.append(f"  {cell} = of_{cell}({cell})")
+            lines.append(f" {cell} = of_{cell}({cell})")
     for place, name in enumerate(names):
         processor = result_processor(entity.columns[name].type, dialect)
         if processor is not None:
             scope[f"p{place}"] = processor
-            scope[COLUMN_AT][len(lines) + 1] = name
-            lines.append(f"  v{place} = p{place}(v{place})")
+            scope[COLUMN_AT][len(_LOADER) + len(lines) + 1] = name
+            lines.append(f" v{place} = p{place}(v{place})")
     key = ", ".join(cells[names.index(name)] for name in entity.keys)
     lines += [
-        "  row = new(model)",
-        "  state = State(row, manager)",
-        f"  state.key = (identity, ({key},), None)",
-        "  state.load_path = path",
-        "  values = row.__dict__",
-        "  values['_sa_instance_state'] = state",
-        *[f"  values[{name!r}] = v{place}" for place, name in enumerate(names)],
-        f"  found.append((({', '.join(others)},), row))" if others else "  found.append(row)",
-        " return found",
+        " row = new(model)",
+        " state = State(row, manager)",
+        f" state.key = (identity, ({key},), None)",
+        " state.load_path = path",
+        " values = row.__dict__",
+        " values['_sa_instance_state'] = state",
+        *[f" values[{name!r}] = v{place}" for place, name in enumerate(names)],
+        f" found.append((({', '.join(others)},), row))" if others else " found.append(row)",
     ]
-    exec("\n".join(lines), scope)  # noqa: S102  (names of attributes, which are identifiers or quoted)
+    ending = [" finally:", "  if paused: collector.enable()", " return found"]
+    body = [*_LOADER, *[f"  {line}" for line in lines], *ending]
+    exec("\n".join(body), scope)  # noqa: S102  (names of attributes, which are identifiers or quoted)
     loader: Loader = scope["load"]
     return loader
+
+
+@contextmanager
+def collector_paused() -> Generator[None]:
+    """The same for a block in which nothing is awaited."""
+    if not gc.isenabled():
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def held_loader(entity: Entity, names: Sequence[str], dialect: Dialect) -> Callable[[Rows, Any], list[Any]]:
@@ -108,13 +138,12 @@ def tuple_loader(types: Sequence[TypeEngine[Any]], dialect: Dialect) -> Callable
         return _as_they_are
 
     def load(rows: Rows) -> list[tuple[Any, ...]]:
-        found: list[tuple[Any, ...]] = []
-        for row in rows:
-            cells = list(row)
-            for place, _type, processor in processors:  # who sees this fail asks for the type
-                cells[place] = processor(cells[place])
-            found.append(tuple(cells))
-        return found
+        columns: list[Sequence[Any]] = list(zip(*rows, strict=True))
+        if not columns:
+            return []
+        for place, _type, processor in processors:  # who sees this fail asks for the type
+            columns[place] = list(map(processor, columns[place]))
+        return list(zip(*columns, strict=True))
 
     return load
 

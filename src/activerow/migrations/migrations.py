@@ -115,9 +115,17 @@ class Migrations:
         Raises:
             MigrationError: The database is not at the newest revision.
         """
-        self._import_models()
+        return list((await self.compare()).changes)
+
+    async def compare(self) -> Written:
+        """What `revision` would write, with what is dangerous about it and what could not be compared.
+
+        Raises:
+            MigrationError: The database is not at the newest revision.
+        """
+        models = self.models_seen()
         compared = await self._work(compare, self._runner(), "check")
-        return list(compared.changes)
+        return Written(None, compared.changes, compared.findings, models, compared.notes)
 
     # -- writing revisions ---------------------------------------------------------------------------------------
 
@@ -141,7 +149,7 @@ class Migrations:
         is_wanted = bool(compared.changes) and (confirm is None or confirm(compared.changes, compared.findings))
         with runner.errors():
             path = _path(compared.write()) if is_wanted else None
-        return Written(path, compared.changes, compared.findings, models)
+        return Written(path, compared.changes, compared.findings, models, compared.notes)
 
     async def drop_last(self) -> Path:
         """Delete the newest revision's file; its path.

@@ -6,15 +6,24 @@ from typing import Any, TypeVar, cast, overload
 from sqlalchemy import ColumnExpressionArgument, Select, SQLColumnExpression
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from activerow.aggregates import Exists
 from activerow.backends import check_explanation, explained
-from activerow.database import database_of
+from activerow.database import BINDING, database_of
 from activerow.database.execution import Call, Work
 from activerow.errors import MultipleRecordsError, RecordNotFoundError
 from activerow.mapping import entity_of, fields_of, mapper_of, primary_key_names
 from activerow.paging import CursorPage, Page
 from activerow.query.changing import Changing
 from activerow.query.instead import refuse_protocols
-from activerow.query.lookups import Key, column_at, is_wide, name_of, over_related, primary_key, simple_lookups
+from activerow.query.lookups import (
+    Key,
+    is_wide,
+    name_of,
+    over_related,
+    primary_key,
+    remember_key,
+    simple_lookups,
+)
 from activerow.query.own_statement import OwnStatement, own_statement
 from activerow.query.plan import EVERYTHING, Plan
 from activerow.query.reads import Cells, CellsRead, KeyRead, RowsRead, fetch_rows, refuse_unsaved
@@ -24,8 +33,11 @@ from activerow.query.results import (
     B,
     Computed,
     Groups,
+    Layout,
     Numbered,
+    Projected,
     Schema,
+    Shape,
     Step,
     Stream,
     check_projection,
@@ -35,6 +47,7 @@ from activerow.query.results import (
     json_rows,
     projected,
     shape_of,
+    single_layout,
 )
 from activerow.query.steps import StepsRead
 
@@ -56,7 +69,7 @@ class Query(Changing[M]):
 
     async def first(self) -> M | None:
         """The first row, by primary key where no order was asked for; None without rows."""
-        rows = await self._fetch(self.plan.ordered(self.model).at_most(1))
+        rows = await self._fetch(self.plan.first(self.model))
         return rows[0] if rows else None
 
     async def last(self) -> M | None:
@@ -106,6 +119,9 @@ class Query(Changing[M]):
 
     async def get_or_none(self, key: object, /) -> M | None:
         """As `get`; None where there is no such row. A plain query answers from the open unit's memory."""
+        plain = self.plan.keyed(self.model, key) if self.plan is EVERYTHING else None
+        if plain is not None:
+            return await self._held_or_read(plain, (key,))
         parts = primary_key(self.model, key)
         if None in parts:
             return None
@@ -236,7 +252,7 @@ class Query(Changing[M]):
         return await self._aggregate("max", column)
 
     async def values(
-        self, /, *columns: str | ColumnExpressionArgument[Any], **computed: Computed
+        self, /, *columns: str | ColumnExpressionArgument[Any], **computed: Computed | Exists
     ) -> list[dict[str, Any]]:
         """Dicts of single columns, `"author__name"` included; of all columns where nothing is named or computed.
 
@@ -246,7 +262,8 @@ class Query(Changing[M]):
         """
         if not columns and not computed:
             # With its key among the columns every row is another one anyway.
-            return await self._planned(self.plan.but(distinct=False)).values(*fields_of(self.model).columns)
+            names = [*fields_of(self.model).columns, *[name for name, _ in self.plan.computed]]
+            return await self._planned(self.plan.but(distinct=False)).values(*names)
         names = [*[name_of(column) for column in columns], *computed]
         rows = await self._columns([*columns, *[over_related(self.model, each) for each in computed.values()]])
         return [dict(zip(names, row, strict=True)) for row in rows]
@@ -270,9 +287,9 @@ class Query(Changing[M]):
             pydantic.ValidationError: A row does not fit.
         """
         check_projection(self.model, self.plan, "into")
-        shape = shape_of(self.model, schema)
-        read = StepsRead(self.model, self.session, self.plan, lambda: projected(self.model, self.plan, shape))
-        rows = await database_of(self.model).execution.fetch(read)
+        shape = self._shape(schema)
+        layout = single_layout(self.plan, shape)
+        rows = await self._projected(shape) if layout is None else layout.built(await self._laid_out(layout))
         return [schema.model_validate(row, from_attributes=True) for row in rows]
 
     async def json(self, schema: type[Schema] | None = None, *, by_alias: bool | None = None) -> bytes:
@@ -285,10 +302,22 @@ class Query(Changing[M]):
         Raises:
             UsageError: As `into`; or a value has no JSON form.
         """
-        if schema is not None:
-            return json_objects(await self.into(schema), schema, by_alias=by_alias)
-        check_projection(self.model, self.plan, "json")
-        return json_rows(await self.values())
+        if schema is None:
+            check_projection(self.model, self.plan, "json")
+            return json_rows(await self.values())
+        check_projection(self.model, self.plan, "into")
+        shape = self._shape(schema)
+        layout = single_layout(self.plan, shape)
+        if layout is None:
+            rows = await self._projected(shape)
+        else:
+            cells = await self._laid_out(layout)
+            text = layout.plain_json(schema, cells, once=not (self.plan.conditions or self.plan.joins))
+            if text is not None:
+                return text
+            rows = layout.built(cells)
+        objects = [schema.model_validate(row, from_attributes=True) for row in rows]
+        return json_objects(objects, schema, by_alias=by_alias)
 
     # -- groups and plans ----------------------------------------------------------------------------------------
 
@@ -305,7 +334,9 @@ class Query(Changing[M]):
             UnknownFieldError: A key is not a field of the model it stands on.
             UsageError: A key is no column; or the query sorts, cuts, loads or locks its rows.
         """
-        return groups_of(self.model, self.session, self.plan, keys)
+        computed = {name: column.expression for name, column in self.plan.computed}
+        meant = tuple(computed.get(key, key) if isinstance(key, str) else key for key in keys)
+        return groups_of(self.model, self.session, self.plan, meant)
 
     async def explain(self, *, analyze: bool = False) -> str:
         """How the server would run the SELECT of `all`, in its own words; what `include` reads next is not in it.
@@ -327,21 +358,32 @@ class Query(Changing[M]):
         return await database_of(self.model).execution.read(call, work)
 
     async def _fetch(self, plan: Plan) -> list[M]:
-        return await database_of(self.model).execution.fetch(RowsRead(self.model, self.session, plan))
+        database = getattr(self.model, BINDING, None) or database_of(self.model)
+        return await database.execution.fetch(RowsRead(self.model, self.session, plan))
 
     async def _cells(self, plan: Plan, select: Callable[[Plan], Select[Any]], kind: object = None) -> Cells:
-        read = CellsRead(self.model, self.session, plan, select, kind)
+        database = getattr(self.model, BINDING, None) or database_of(self.model)
+        return await database.execution.fetch(CellsRead(self.model, self.session, plan, select, kind))
+
+    def _shape(self, schema: object) -> Shape:
+        return shape_of(self.model, schema, tuple(name for name, _ in self.plan.computed))
+
+    async def _projected(self, shape: Shape) -> list[Projected]:
+        read = StepsRead(self.model, self.session, self.plan, lambda: projected(self.model, self.plan, shape))
         return await database_of(self.model).execution.fetch(read)
 
+    async def _laid_out(self, layout: Layout) -> Cells:
+        return await self._cells(self.plan, lambda plan: layout.narrowed(self.model, plan), layout)
+
     async def _aggregate(self, function: str, column: object) -> Any:
-        taken = column_at(self.model, column)
+        taken = self.column_of(column)
         kind = (function, column) if self._are_own((column,)) else None
         rows = await self._cells(self.plan, lambda plan: plan.aggregate(self.model, function, taken), kind)
         return rows[0][0]
 
     async def _columns(self, columns: Iterable[object]) -> Cells:
         named = tuple(columns)
-        taken = tuple(column_at(self.model, column) for column in named)
+        taken = tuple(map(self.column_of, named))
         kind = ("values", named) if self._are_own(named) else None
         return await self._cells(self.plan, lambda plan: plan.values(self.model, taken), kind)
 
@@ -353,8 +395,14 @@ class Query(Changing[M]):
     async def _by_key(self, key: Key) -> M | None:
         entity = entity_of(self.model)
         lookups = simple_lookups(entity, zip(entity.keys, key, strict=True))
+        if lookups is not None and len(lookups) == 1:
+            remember_key(entity, lookups[0][0])
         plan = self._among([key]).plan if lookups is None else self.plan.but(lookups=lookups)
-        rows = await database_of(self.model).execution.fetch(KeyRead(self.model, self.session, plan, key))
+        return await self._held_or_read(plan, key)
+
+    async def _held_or_read(self, plan: Plan, key: Key) -> M | None:
+        database = getattr(self.model, BINDING, None) or database_of(self.model)
+        rows = await database.execution.fetch(KeyRead(self.model, self.session, plan, key))
         return rows[0] if rows else None
 
     def _exists(self, plan: Plan) -> Select[Any]:

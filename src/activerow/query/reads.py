@@ -1,6 +1,6 @@
 """What terminals read, as data: rows of the model, or cells of some columns."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, TypeVar, cast
 
 from sqlalchemy import Select
@@ -12,8 +12,8 @@ from sqlalchemy.types import TypeEngine
 from activerow.database.direct import Command
 from activerow.database.execution import Prepared, Read, Ready, Script
 from activerow.errors import UsageError
-from activerow.mapping import criteria_of, entity_of, held_loader, is_hidden, row_loader, tuple_loader
-from activerow.query.lookups import Column, Key
+from activerow.mapping import ENTITY, criteria_of, entity_of, held_loader, is_hidden, row_loader, tuple_loader
+from activerow.query.lookups import Column, Key, by_instance, put_on
 from activerow.query.plan import Plan, PreparedStatement, compiled_once
 from activerow.query.related import can_include, included, remember_result, reread
 
@@ -27,8 +27,8 @@ class RowsRead(Read[list[Any]]):
     __slots__ = ("load", "load_held", "plan")
 
     def __init__(self, model: type, session: AsyncSession | None, plan: Plan) -> None:
-        super().__init__(model, session, plan.reads_replica())
-        self.plan = plan
+        self.model, self.session, self.plan = model, session, plan
+        self.replica = plan.replica if plan.lock is None else plan.reads_replica()
 
     def run(self, session: Session) -> list[Any]:
         """Read by a Session."""
@@ -38,8 +38,11 @@ class RowsRead(Read[list[Any]]):
 
     def ready(self, shop: Prepared) -> Ready | None:
         """The statement for rows that need no Session."""
-        plan, entity = self.plan, entity_of(self.model)
-        if not plan.is_plain or not entity.reads_directly():
+        plan, entity = self.plan, self.model.__dict__.get(ENTITY) or entity_of(self.model)
+        heard = entity.load_listeners
+        if entity.against_reading or not ((heard.unchanged() and heard.ours) or heard.are_ours()):
+            return None
+        if not plan.is_plain:
             return None
         form = plan.shape()
         if form is None:
@@ -49,7 +52,8 @@ class RowsRead(Read[list[Any]]):
         if statement is None:
             return None
         self.load, self.load_held = statement.load
-        return Ready(statement.command, statement.parameters(plan.parameters()))
+        values, tail = plan.parameters(), statement.tail
+        return Ready(statement.command, statement.parameters(values) if tail is None else (*values, *tail))
 
     def script(self, shop: Prepared) -> Script[list[Any]] | None:
         """The statements for rows and lists of related ones, where none of them needs a Session."""
@@ -76,9 +80,10 @@ class RowsRead(Read[list[Any]]):
 
     def inside(self, shop: Prepared) -> Ready | None:
         """The statement, where nobody has to be told of each row that a session gets."""
-        return None if entity_of(self.model).manager.dispatch.load else self.ready(shop)
+        entity = self.model.__dict__.get(ENTITY) or entity_of(self.model)
+        return None if entity.manager.dispatch.load else self.ready(shop)
 
-    def held(self, rows: Iterable[Sequence[Any]], session: Session) -> list[Any]:
+    def held(self, rows: Collection[Sequence[Any]], session: Session) -> list[Any]:
         """Instances of the session; those that it holds stay."""
         found: list[Any] = self.load_held(rows, session)
         if len(found) > 1:
@@ -87,7 +92,7 @@ class RowsRead(Read[list[Any]]):
             remember_result(found)
         return found
 
-    def made_of(self, rows: Iterable[Sequence[Any]]) -> list[Any]:
+    def made_of(self, rows: Collection[Sequence[Any]]) -> list[Any]:
         """Instances that belong to no session."""
         found: list[Any] = self.load(rows)
         if self.plan.conditions:
@@ -134,6 +139,8 @@ class KeyRead(RowsRead):
     """
 
     __slots__ = ("key",)
+
+    looks_at_hand = True
 
     def __init__(self, model: type, session: AsyncSession | None, plan: Plan, key: Key) -> None:
         super().__init__(model, session, plan)
@@ -196,7 +203,7 @@ class CellsRead(Read[Cells]):
         self.load = statement.load
         return Ready(statement.command, statement.parameters(plan.parameters()))
 
-    def made_of(self, rows: Iterable[Sequence[Any]]) -> Cells:
+    def made_of(self, rows: Collection[Sequence[Any]]) -> Cells:
         """The cells as the types of their columns say."""
         found: Cells = self.load(rows)
         return found
@@ -225,6 +232,8 @@ def rows_of(session: Session, model: type[M], plan: Plan) -> list[M]:
     if plan.lock is not None:
         refuse_unsaved(session, model, plan)
     with reread(session, model, plan.include):
+        if plan.computed:
+            return put_on(session.execute(plan.rows(model)).unique(by_instance), plan.computed)
         result = session.scalars(cast("Select[M]", plan.rows(model)))
         # unique(): joinedload of a to-many relation, which any option or mapping may bring, repeats the parent.
         return list(result.unique())

@@ -1,10 +1,10 @@
 """UPDATE and DELETE of the rows that a query selects, and what the session's own rows then show."""
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal, cast
 
-from sqlalchemy import CursorResult, Delete, Table, Update, delete, select, type_coerce, update
+from sqlalchemy import CursorResult, Delete, Table, Update, bindparam, delete, select, type_coerce, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import LoaderCriteriaOption
 from sqlalchemy.orm.base import instance_state
@@ -17,6 +17,7 @@ from activerow.mapping import (
     PlainTable,
     SetWrite,
     applied,
+    are_evident,
     check,
     check_values,
     entity_of,
@@ -30,7 +31,7 @@ from activerow.mapping import (
     tables_of,
 )
 from activerow.query.lookups import among
-from activerow.query.plan import Plan, compiled_once
+from activerow.query.plan import Plan, PreparedStatement, compiled_once
 
 KEYS_PER_STATEMENT = 500
 
@@ -44,17 +45,18 @@ def check_plan(model: type, plan: Plan, terminal: Literal["update", "delete"], *
         UsageError: It has no condition, or links that mean nothing here.
     """
     name = f"{model.__name__} query"
-    links = {
-        "distinct": plan.distinct,
-        "include": plan.include,
-        "only/defer": plan.columns,
-        "for_update": plan.lock,
-        "on_replica": plan.replica,
-        "options": [option for option in plan.options if not isinstance(option, LoaderCriteriaOption)],
-    }
-    refused = [link for link, used in links.items() if used]
-    if refused:
-        raise UsageError(f"{terminal}() of a {name} with {', '.join(refused)}: leave that out, no rows are loaded")
+    if not plan.is_plain or plan.replica:
+        links = {
+            "distinct": plan.distinct,
+            "include": plan.include,
+            "only/defer": plan.columns,
+            "for_update": plan.lock,
+            "on_replica": plan.replica,
+            "options": [option for option in plan.options if not isinstance(option, LoaderCriteriaOption)],
+        }
+        refused = [link for link, used in links.items() if used]
+        if refused:
+            raise UsageError(f"{terminal}() of a {name} with {', '.join(refused)}: leave that out, no rows are loaded")
     if not plan.is_narrowed and plan.most is None and not all_rows:
         raise UsageError(f"{terminal}() of a {name} without conditions would change every row; say so: all_rows=True")
     if not isinstance(mapper_of(model).local_table, Table):
@@ -76,6 +78,8 @@ def check_columns(model: type, values: Values) -> None:
     """
     if not values:
         raise UsageError(f"update() of a {model.__name__} query needs values to set")
+    if are_evident(values, entity_of(model).setting):
+        return
     fields = fields_of(model)
     for name in values:
         if name not in fields.settable_columns:
@@ -127,20 +131,45 @@ class SetCall(Write[int]):
         plain = PlainTable.of(entity)
         if entity.against_writing or plain.against or rules_for(self.model) or plan.criteria_options(self.model):
             return None
-        target = plan.target(self.model, backend_of(shop.dialect))
-        table: Any = plain.table
-        if self.operation == "delete":
-            statement: Any = delete(table)
-        else:
-            values = {name: _settable(self.model, name, value) for name, value in self.given.items()}
-            for column in plain.moving:
-                if column.on_update is not None and column.name not in values:
-                    values[column.name] = column.on_update()
-            statement = update(table).values({plain.by_name[name].column: value for name, value in values.items()})
-        sql, parameters = compiled_once(statement.where(*target), shop.dialect, shop.compiled)
+        values = dict(self.given)
+        for column in plain.moving if values else ():
+            if column.on_update is not None and column.name not in values:
+                values[column.name] = column.on_update()
+        form = plan.shape() if plan.is_plain and plan.most is None and plan.skip is None else None
+        if form is None or any(map(is_expression, values.values())):
+            return self._unshaped(plain, values, shop)
+        shape = (entity, self.operation, form, tuple(values))
+        statement: PreparedStatement | None = shop.statements.get(shape) or self._made(plain, values, shop, shape)
+        if statement is None:
+            return None
+        return Ready(statement.command, statement.parameters([*values.values(), *plan.parameters()]))
+
+    def _made(self, plain: PlainTable, values: Values, shop: Prepared, shape: Any) -> PreparedStatement | None:
+        plan, places = self.plan.with_places(self.model)
+        columns: list[Any] = [plain.by_name[name].column for name in values]
+        binds = {column: bindparam(f"v{n}", type_=column.type) for n, column in enumerate(columns)}
+        names = [*[bind.key for bind in binds.values()], *places]
+        statement = self._statement(plain, binds).where(*plan.where(self.model))
+        try:
+            prepared = PreparedStatement(
+                statement, names, shop.dialect, None, model=self.model, writes=True, returns=False
+            )
+        except NotImplementedError:
+            return None
+        return shop.keep(shape, prepared)
+
+    def _unshaped(self, plain: PlainTable, values: Values, shop: Prepared) -> Ready:
+        target = self.plan.target(self.model, backend_of(shop.dialect))
+        found = {plain.by_name[name].column: _settable(self.model, name, value) for name, value in values.items()}
+        statement = self._statement(plain, found).where(*target)
+        sql, parameters = compiled_once(statement, shop.dialect, shop.compiled)
         return Ready(Command(sql, self.model, writes=True, returns=False), parameters)
 
-    def written(self, rows: Iterable[Sequence[Any]], count: int, key: object) -> int:  # noqa: ARG002
+    def _statement(self, plain: PlainTable, values: Mapping[Any, Any]) -> Any:
+        table: Any = plain.table
+        return delete(table) if self.operation == "delete" else update(table).values(values)
+
+    def written(self, rows: Collection[Sequence[Any]], count: int, key: object) -> int:  # noqa: ARG002
         """How many rows there were."""
         return count
 

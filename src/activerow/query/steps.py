@@ -1,6 +1,6 @@
 """Reads of several statements, as generators: each statement is yielded, and its rows are sent in return."""
 
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Collection, Generator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -15,7 +15,7 @@ from activerow.query.plan import Plan, compiled_once
 
 T = TypeVar("T")
 
-Cells = Iterable[Sequence[Any]]
+Cells = Collection[Sequence[Any]]
 
 
 @dataclass(frozen=True, slots=True)

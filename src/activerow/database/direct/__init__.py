@@ -2,8 +2,8 @@
 
 - `command`: the statement, and what the channel must know of it.
 - `channels`: the channel of an engine, for the drivers that have one.
-- `channel`: takes a connection, runs a command, gives the connection back; what happens when that fails.
-- `connections`: the connections of the pool that units use too, taken and given back without a greenlet.
+- `channel`: takes a connection of the pool that units use too, runs a command, gives the connection back.
+- `recovering`: what happens when that fails.
 - `watching`: whether anybody but activerow listens to the engine.
 - `wrapping`: what a driver raises, as SQLAlchemy would raise it.
 - `private`: what is used of SQLAlchemy and the drivers that they do not promise to keep.

@@ -1,5 +1,6 @@
 """asyncpg: `fetch` and `execute` of the connection, which commit by themselves outside a transaction."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Connection
@@ -22,12 +23,19 @@ class AsyncpgChannel(Channel):
         status: str = await connection.execute(command.sql, *parameters)
         return (), _count(status), None
 
-    async def begin_inside(self, connection: Connection, adapted: Any, command: Command) -> None:  # noqa: ARG002
+    async def begin_inside(self, connection: Connection, adapted: Any, command: Command) -> Sequence[str]:  # noqa: ARG002
         """One round trip, before the first statement."""
         if adapted._transaction is None:
             await adapted._start_transaction()
+        return ()
 
-    async def send_inside(self, connection: Any, command: Command, parameters: Parameters) -> Answer:
+    async def send_inside(
+        self,
+        connection: Any,
+        command: Command,
+        parameters: Parameters,
+        before: Sequence[str],  # noqa: ARG002
+    ) -> Answer:
         """One round trip."""
         if command.returns:
             rows = await connection.fetch(command.sql, *parameters)

@@ -1,32 +1,41 @@
-"""The way of a command to the database and back; what a driver does differently, its own file says."""
+"""The way of a command to the database and back; what a driver does differently, its own file says.
+
+The connections are those of the pool that units use too, taken and given back without a greenlet where nothing is sent.
+"""
 
 import asyncio
 import logging
 import time
-from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable
+from abc import abstractmethod
+from collections.abc import Awaitable, Callable, Sequence
 from contextvars import Context, copy_context
+from functools import partial
 from typing import Any, Final, NamedTuple, TypeAlias, cast
+from weakref import WeakMethod
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import InvalidatePoolError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.pool import AsyncAdaptedQueuePool, ConnectionPoolEntry, reset_none
 from sqlalchemy.util import greenlet_spawn
 
-from activerow.database.direct import connections
 from activerow.database.direct.command import Answer, Command, Parameters
-from activerow.database.direct.connections import Connections, served
+from activerow.database.direct.recovering import Attempt, Recovering
+from activerow.database.direct.watching import Watch
 from activerow.database.direct.wrapping import wrapped, wrapped_without_connection
 from activerow.database.engine import Answer as Heard
-from activerow.database.engine import clock_of
-from activerow.database.failures import is_outdated, note_autocommitted
+from activerow.database.engine import clock_of, listen
+from activerow.database.failures import is_outdated
 from activerow.database.unit import to_the_end
 from activerow.errors import UsageError
 from activerow.errors.call_site import CallSite, task_site
 
-logger = logging.getLogger("activerow")
+IDLE: Final = 5.0
+"""Seconds after which a connection that nobody has used is tested before it is used again."""
 
-SETTLING: Final = 5.0
-"""Seconds for which a cancelled call waits for the server's word on its statement before it drops the connection."""
+_USED: Final = "activerow_used"
+"""When a connection was last given back, in `record.info`."""
 
 _Held: TypeAlias = "tuple[asyncio.Task[Any] | None, float, Context]"
 
@@ -40,19 +49,126 @@ class Holding(NamedTuple):
     context: Context
 
 
-class _Attempt(NamedTuple):
-    """A command that was sent, and the connection that it was sent on."""
+class Connections:
+    """The connections of one pool.
 
-    connections: Connections
-    record: Any
-    fairy: Any
-    command: Command
-    parameters: Parameters
-    started: float | None
-    repeats: bool
+    Limits, time limits and recycling stay the pool's: what would need any of them to act is left to the pool.
+
+    Args:
+        engine: Whose present pool it is.
+        is_ready: Whether the driver sees no reason why a connection could not be used; asked with SQLAlchemy's adapter.
+    """
+
+    def __init__(self, engine: Engine, is_ready: Callable[[Any], bool]) -> None:
+        self.pool = cast("Any", engine.pool)
+        self.watch = Watch(engine)
+        self._engine = engine
+        self._is_ready = is_ready
+        line = self.pool._pool
+        self._queue = line._queue
+        self._stored, self.waiting = self._queue._queue, self._queue._getters
+        self._last_first, self._most = line.use_lifo, line.maxsize
+
+    def watch_again(self) -> bool:
+        """Whether there are only listeners of our own after all: one more than there were."""
+        self.watch = Watch(self._engine)
+        return self.watch.is_same() and not self.watch.others()
+
+    def take(self, now: float) -> Any:
+        """The record of the next connection; None where the pool must look at it, make it or wait for it."""
+        stored = self._stored
+        if not stored or self.waiting:
+            return None
+        record = stored[-1] if self._last_first else stored[0]
+        if not self._is_fit(record, now):
+            return None
+        return stored.pop() if self._last_first else stored.popleft()
+
+    async def wait(self) -> Any:
+        """Wait in the pool's own line for the next connection, where it may make no more; None as in `take`.
+
+        Raises:
+            sqlalchemy.exc.TimeoutError: None came in time.
+        """
+        pool = self.pool
+        if not -1 < pool._max_overflow <= pool._overflow:
+            return None
+        try:
+            async with asyncio.timeout(pool._timeout):
+                record = await self._queue.get()
+        except TimeoutError as error:
+            raise _exhausted(pool) from error
+        if self._is_fit(record, time.time()):
+            return record
+        self._queue.put_nowait(record)
+        return None
+
+    def _is_fit(self, record: Any, now: float) -> bool:
+        connection, pool = record.dbapi_connection, self.pool
+        if connection is None or now - record.info.get(_USED, 0.0) > IDLE:
+            return False
+        made = record.starttime
+        return (
+            made >= pool._invalidate_time
+            and made >= record._soft_invalidate_time
+            and (pool._recycle < 0 or now - made <= pool._recycle)
+            and self._is_ready(connection)
+        )
+
+    def connect(self) -> Any:
+        """Let the pool make, test or wait for a connection; in a greenlet."""
+        before = time.time()
+        fairy = self.pool.connect()
+        if fairy._connection_record.starttime >= before:
+            # A listener that sets up new connections may have left a transaction open, which nobody would commit.
+            try:
+                self._engine.dialect.do_rollback(fairy)
+            except BaseException as error:
+                fairy.invalidate(error)
+                raise
+        return fairy
+
+    def give_back(self, record: Any, fairy: Any) -> bool:
+        """Put it back, with the `fairy` that the pool gave for it if it did.
+
+        False, and nothing happened, where that needs a greenlet to close it: beyond the pool's size, or of a pool that
+        was disposed of.
+        """
+        if (self._most and len(self._stored) >= self._most) or self._engine.pool is not self.pool:
+            return False
+        if fairy is not None:
+            fairy._checkin(transaction_was_reset=True)
+        elif self.waiting or record.finalize_callback:
+            record.checkin(_fairy_was_created=False)
+        else:
+            record.info[_USED] = time.time()
+            self._stored.append(record)
+        return True
+
+    def put_away(self, record: Any, fairy: Any) -> None:
+        """The same, in a greenlet."""
+        if fairy is not None:
+            fairy._checkin(transaction_was_reset=True)
+        else:
+            record.checkin(_fairy_was_created=False)
+        if self._engine.pool is not self.pool:
+            self.pool.dispose()
+
+    def drop(self, record: Any, fairy: Any, error: BaseException) -> None:
+        """Close the connection without a word to the server; its place in the pool is free. Nothing is awaited."""
+        if fairy is not None:
+            fairy.invalidate(error)
+        else:
+            record.invalidate(error)
+            record.checkin(_fairy_was_created=False)
+
+    def distrust(self, record: Any) -> None:
+        """Have the pool replace every connection that is as old as this one, which was lost."""
+        if self.pool._invalidate_time < record.starttime:
+            self.pool._invalidate_time = time.time()
 
 
-class Channel(ABC):
+class Channel(Recovering):
     """Runs commands on the connections of one engine, each in a transaction of its own.
 
     Attributes:
@@ -63,11 +179,15 @@ class Channel(ABC):
     """Whether calls inside a unit go this way too; where not, the unit's session sends them."""
 
     def __init__(self, engine: AsyncEngine) -> None:
-        connections.watch(engine)
         self._engine: Any = engine.sync_engine
+        listen(self._engine, "checkin", _note_use)
+        if self._engine.pool._pre_ping:
+            # SQLAlchemy's own test would cost a trip for every unit.
+            listen(self._engine, "checkout", partial(_test, WeakMethod(self.is_ready), self._engine.dialect))
+            self._engine.pool._pre_ping = False
         self._clock = clock_of(engine)
         self._pooled: Connections | None = None
-        self._held: dict[Any, _Held] = {}
+        self.held: dict[Any, _Held] = {}
         self.route: Callable[[], str | None] = _no_route
 
     def is_clear(self) -> bool:
@@ -81,7 +201,7 @@ class Channel(ABC):
             pooled = self._pooled = served(engine, self.is_ready)
         return (
             pooled is not None
-            and (pooled.watch.is_ours() or pooled.watch_again())
+            and ((pooled.watch.is_same() and not pooled.watch.others()) or pooled.watch_again())
             and not engine._execution_options
             and not engine.logger.isEnabledFor(logging.INFO)
         )
@@ -103,19 +223,19 @@ class Channel(ABC):
         if record is None:
             record, fairy = await self._wait(pooled)
             now = time.time()
-        self._held[record] = (asyncio.current_task(), now, copy_context())
-        started = time.perf_counter() if self._clock.hears() else None
+        self.held[record] = (asyncio.current_task(), now, copy_context())
+        started = time.perf_counter() if self.is_heard() else None
         try:
             answer = await self.send(record, command, parameters)
         except BaseException as error:  # noqa: BLE001  (a cancellation too)
-            return await self._fail(_Attempt(pooled, record, fairy, command, parameters, started, repeats), error)
-        del self._held[record]
+            return await self.fail(Attempt(pooled, record, fairy, command, parameters, started, repeats), error)
+        del self.held[record]
         in_line = bool(pooled.waiting)
         if not pooled.give_back(record, fairy):
             await to_the_end(greenlet_spawn(pooled.put_away, record, fairy))
         if started is not None:
             rows = answer[1] if answer[1] >= 0 else None
-            self._report(command, Heard(time.perf_counter() - started, rows=rows))
+            self.report(command, Heard(time.perf_counter() - started, rows=rows))
         if in_line:
             await asyncio.sleep(0)  # who was woken shall not find that this task has come again first
         return answer
@@ -129,10 +249,10 @@ class Channel(ABC):
             DBAPIError: And whatever else SQLAlchemy raises in its place; a connection that is lost is invalidated.
         """
         adapted: Any = connection.connection.dbapi_connection
-        await self.begin_inside(connection, adapted, command)
-        started = time.perf_counter() if self._clock.hears() else None
+        before = await self.begin_inside(connection, adapted, command)
+        started = time.perf_counter() if self.is_heard() else None
         try:
-            answer = await self.send_inside(adapted._connection, command, parameters)
+            answer = await self.send_inside(adapted._connection, command, parameters, before)
         except Exception as error:
             raised = wrapped(self._engine, adapted, command, parameters, error)
             cause = getattr(raised, "orig", error)
@@ -159,7 +279,7 @@ class Channel(ABC):
         now = time.time()
         return [
             Holding(task.get_name() if task is not None else "", now - since, task_site(task), context)
-            for task, since, context in self._held.values()
+            for task, since, context in self.held.values()
         ]
 
     # -- what drivers do differently -----------------------------------------------------------------------------
@@ -168,42 +288,28 @@ class Channel(ABC):
     def send(self, record: Any, command: Command, parameters: Parameters) -> Awaitable[Answer]:
         """Send the command on the connection of `record`, and wait for its end."""
 
-    async def begin_inside(self, connection: Connection, adapted: Any, command: Command) -> None:  # noqa: ARG002
-        """Begin the transaction of a unit, where that waits for its first statement."""
-        return
+    async def begin_inside(
+        self,
+        connection: Connection,  # noqa: ARG002
+        adapted: Any,  # noqa: ARG002
+        command: Command,  # noqa: ARG002
+    ) -> Sequence[str]:
+        """Begin the transaction of a unit, where that waits for its first statement; gives what is sent with that."""
+        return ()
 
     @abstractmethod
-    def send_inside(self, connection: Any, command: Command, parameters: Parameters) -> Awaitable[Answer]:
-        """Send the command on the connection of a unit, and wait for its end."""
+    def send_inside(
+        self, connection: Any, command: Command, parameters: Parameters, before: Sequence[str]
+    ) -> Awaitable[Answer]:
+        """Send the command on the connection of a unit, behind the statements `before`, and wait for its end."""
 
     async def stop_inside(self, connection: Connection, _driver: Any, cancelled: BaseException) -> None:
         """Give up the connection of a unit whose statement was cancelled: the server rolls back."""
         await greenlet_spawn(connection.invalidate, cancelled)
 
-    @abstractmethod
-    def is_open(self, connection: Any) -> bool:
-        """Whether `connection` can be used on, as far as the driver knows."""
-
     def is_ready(self, adapted: Any) -> bool:
         """Whether a connection that has lain in the pool, seen as SQLAlchemy's adapter, can be used without a test."""
         return self.is_open(adapted._connection)
-
-    @abstractmethod
-    async def settle(self, connection: Any) -> None:
-        """Wait until the server has done with a cancelled statement, and will not do anything of it later."""
-
-    def was_sent(self, _record: Any) -> bool:
-        """Whether a write that failed can have reached the server."""
-        return True
-
-    def was_refused(self, error: Any, /) -> bool:
-        """Whether the server itself has said that it did not carry out what was lost with the connection."""
-        sqlstate: str | None = getattr(error, "sqlstate", None)
-        return sqlstate is not None and not sqlstate.startswith("08")
-
-    def drop(self, pooled: Connections, record: Any, fairy: Any, error: BaseException) -> None:
-        """Close a connection of `pooled` at once."""
-        pooled.drop(record, fairy, error)
 
     # -- the long way to a connection ----------------------------------------------------------------------------
 
@@ -228,76 +334,57 @@ class Channel(ABC):
             raise raised.with_traceback(error.__traceback__) from error
         return fairy._connection_record, fairy
 
-    # -- failures ------------------------------------------------------------------------------------------------
+    def is_heard(self) -> bool:
+        """Whether anybody wants to know of the next statement."""
+        clock = self._clock
+        return clock.slow is not None or bool(clock.heard_by) or clock.logger.isEnabledFor(logging.DEBUG)
 
-    async def _fail(self, attempt: _Attempt, error: BaseException) -> Answer:
-        """Give the connection back or drop it, and raise; or run a read again whose connection was dead."""
-        if isinstance(error, asyncio.CancelledError):
-            await to_the_end(self._settle(attempt, error))
-            raise error
-        if not isinstance(error, Exception):  # the coroutine is thrown away, or the program: nothing can be awaited
-            self._drop(attempt, error)
-            raise error
-        command, connection = attempt.command, attempt.record.dbapi_connection
-        raised = wrapped(self._engine, connection, command, attempt.parameters, error)
-        cause = getattr(raised, "orig", error)
-        lost = getattr(raised, "connection_invalidated", False) or not self.is_open(connection._connection)
-        outdated = is_outdated(raised)
-        if self._is_in_doubt(attempt, error, lost=lost):
-            note_autocommitted(raised)
-        if lost or outdated:
-            attempt.connections.distrust(attempt.record)
-            self._drop(attempt, cause)
-        elif isinstance(error, TimeoutError):
-            await to_the_end(self._settle(attempt, error))
-        else:
-            await self._give_back(attempt)
-        if attempt.repeats and (outdated or (lost and not command.writes)):
-            return await self.run(command, attempt.parameters, repeats=False)
-        if attempt.started is not None:
-            self._report(command, Heard(time.perf_counter() - attempt.started, error=cause))
-        if raised is error:
-            raise error
-        raise raised.with_traceback(error.__traceback__) from cause
-
-    def _is_in_doubt(self, attempt: _Attempt, error: Exception, *, lost: bool) -> bool:
-        """Whether nobody knows what became of a write."""
-        unanswered = lost or isinstance(error, OSError)
-        sent = attempt.command.writes and self.was_sent(attempt.record)
-        return unanswered and sent and not self.was_refused(error)
-
-    async def _settle(self, attempt: _Attempt, error: BaseException) -> None:
-        """Wait for the server's word, and give the connection back if it can be used on."""
-        driver = attempt.record.dbapi_connection._connection
-        settled = False
-        try:
-            async with asyncio.timeout(SETTLING):
-                await self.settle(driver)
-            settled = self.is_open(driver)
-        except Exception as refused:  # noqa: BLE001  (whatever it is, the connection is dropped)
-            level = logging.WARNING if attempt.command.writes else logging.DEBUG
-            logger.log(level, "a cancelled statement was not heard of again, its connection is dropped: %r", refused)
-        finally:
-            if not settled:
-                self._drop(attempt, error)
-        if settled:
-            await self._give_back(attempt)
-
-    async def _give_back(self, attempt: _Attempt) -> None:
-        del self._held[attempt.record]
-        in_line = bool(attempt.connections.waiting)
-        if not attempt.connections.give_back(attempt.record, attempt.fairy):
-            await to_the_end(greenlet_spawn(attempt.connections.put_away, attempt.record, attempt.fairy))
-        if in_line:
-            await asyncio.sleep(0)
-
-    def _drop(self, attempt: _Attempt, error: BaseException) -> None:
-        del self._held[attempt.record]
-        self.drop(attempt.connections, attempt.record, attempt.fairy, error)
-
-    def _report(self, command: Command, heard: Heard) -> None:
+    def report(self, command: Command, heard: Heard) -> None:
         self._clock.report(command.sql, heard, command.model, self.route())
 
 
 def _no_route() -> str | None:
     return None
+
+
+def served(engine: Engine, is_ready: Callable[[Any], bool]) -> Connections | None:
+    """The connections of the engine's present pool, if it serves direct calls.
+
+    It is SQLAlchemy's own kind of pool, which undoes whatever is left on a connection, and makes plain ones.
+    """
+    pool, dialect = cast("Any", engine.pool), cast("Any", engine.dialect)
+    is_plain = pool._reset_on_return is not reset_none and dialect._on_connect_isolation_level is None
+    return Connections(engine, is_ready) if type(pool) is AsyncAdaptedQueuePool and is_plain else None
+
+
+def _exhausted(pool: Any) -> PoolTimeoutError:
+    text = (
+        f"QueuePool limit of size {pool.size()} overflow {pool.overflow()} reached, connection timed out,"
+        f" timeout {pool.timeout():.2f}"
+    )
+    return PoolTimeoutError(text, code="3o7r")
+
+
+def _note_use(connection: object, record: ConnectionPoolEntry) -> None:
+    if connection is not None:
+        record.info[_USED] = time.time()
+
+
+def _test(
+    is_ready: "WeakMethod[Callable[[Any], bool]]",
+    dialect: Any,
+    connection: Any,
+    record: ConnectionPoolEntry,
+    _fairy: object,
+) -> None:
+    """Have the pool replace a connection that is dead: the server is asked where it was idle for some seconds.
+
+    Of one that was used just now the driver knows whether the server has hung up.
+    """
+    used: float | None = record.info.get(_USED)
+    idle = time.time() - (cast("Any", record).starttime if used is None else used)
+    looks_ready = is_ready()
+    if idle <= IDLE and (used is None or (looks_ready is not None and looks_ready(connection))):
+        return
+    if not dialect._do_ping_w_event(connection):
+        raise InvalidatePoolError

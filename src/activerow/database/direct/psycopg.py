@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy.util import greenlet_spawn
 
 from activerow.database.direct.command import Answer, Command, Parameters
-from activerow.database.direct.connections import Connections
+from activerow.database.direct.recovering import Pooled
 from activerow.database.direct.toggled import ToggledChannel
 
 _IDLE = 0
@@ -52,7 +52,7 @@ class PsycopgChannel(ToggledChannel):
             await asyncio.wait((writing,))
             raise
 
-    def drop(self, pooled: Connections, record: Any, fairy: Any, error: BaseException) -> None:
+    def drop(self, pooled: Pooled, record: Any, fairy: Any, error: BaseException) -> None:
         """SQLAlchemy's adapter closes it in a greenlet only, where it awaits something that does not wait."""
         closing = greenlet_spawn(pooled.drop, record, fairy, error)
         try:

@@ -5,7 +5,7 @@ They also lose track of the server when a statement is cancelled, so that a writ
 
 import asyncio
 from abc import abstractmethod
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -24,8 +24,8 @@ class ToggledChannel(Channel):
     """A channel that has its connections commit by themselves, and takes care that nobody else finds them so."""
 
     def __init__(self, engine: AsyncEngine) -> None:
-        listen(engine.sync_engine, "checkout", partial(_leave, self.commit_no_more))
         super().__init__(engine)
+        listen(engine.sync_engine, "checkout", partial(_leave, self.commit_no_more))  # once it is known to be alive
         self._writing: dict[Any, asyncio.Task[Answer]] = {}
 
     async def send(self, record: Any, command: Command, parameters: Parameters) -> Answer:
@@ -56,7 +56,13 @@ class ToggledChannel(Channel):
         """Not while the connection could not even be told to commit."""
         return _COMMITTING in record.info
 
-    def send_inside(self, connection: Any, command: Command, parameters: Parameters) -> Awaitable[Answer]:
+    def send_inside(
+        self,
+        connection: Any,
+        command: Command,
+        parameters: Parameters,
+        before: Sequence[str],  # noqa: ARG002
+    ) -> Awaitable[Answer]:
         """The driver's own call."""
         return self.call(connection, command, parameters)
 

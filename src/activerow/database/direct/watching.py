@@ -1,6 +1,9 @@
 """Whether somebody else listens to an engine, and would miss what is sent past SQLAlchemy."""
 
+import operator
 from collections import deque
+from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 from sqlalchemy import Engine
@@ -20,9 +23,14 @@ class Watch:
 
     They are told by identity. Of a connection that is taken or given back too: what is done to it then, as to choose
     a tenant, is meant for a session.
+
+    Attributes:
+        others: Whether somebody else listens where nobody of ours does; no function of ours, as it is asked for each
+            statement.
+        is_same: Whether all that listen where ours do are ours.
     """
 
-    __slots__ = ("_foreign", "_found", "_own")
+    __slots__ = ("is_same", "others")
 
     def __init__(self, engine: Engine) -> None:
         foreign: list[Any] = []
@@ -37,8 +45,5 @@ class Watch:
                 own.append(ours)
             else:
                 foreign.append(listeners.listeners)
-        self._foreign, self._found, self._own = tuple(foreign), tuple(found), tuple(own)
-
-    def is_ours(self) -> bool:
-        """Whether nobody else listens now."""
-        return not any(self._foreign) and self._found == self._own
+        self.others: Callable[[], bool] = partial(any, foreign)
+        self.is_same: Callable[[], bool] = partial(operator.eq, found, own)

@@ -18,7 +18,7 @@ from activerow.database.engine.listeners import collection, listen, own_listener
 from activerow.database.engine.owner import own
 from activerow.database.engine.replicas import Replicas
 from activerow.database.engine.sqlite_connection import CancellableConnection
-from activerow.database.engine.sqlite_setup import begin_for, writers
+from activerow.database.engine.sqlite_setup import begin_for, due, writers
 from activerow.database.engine.statements import Statement
 from activerow.database.engine.timing import Answer, clock_of
 
@@ -33,6 +33,7 @@ __all__ = [
     "begin_for",
     "clock_of",
     "collection",
+    "due",
     "listen",
     "own",
     "own_listeners",

@@ -47,14 +47,24 @@ class EngineSet:
         self._primary: AsyncEngine | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._private_file: sqlite_setup.PrivateFile | None = None
-        self.enclosed = False
-        """Whether one connection serves every URL, in a transaction of a test around everything else."""
+        self._enclosed = False
+        self.kept: Any = None
+        """What a caller keeps while the primary's engine, its loop and its options stay; None once they do not."""
         _sets.add(self)
 
     @property
     def in_use(self) -> bool:
         """Whether an engine was made, and not disposed of."""
         return bool(self._engines)
+
+    @property
+    def enclosed(self) -> bool:
+        """Whether one connection serves every URL, in a transaction of a test around everything else."""
+        return self._enclosed
+
+    @enclosed.setter
+    def enclosed(self, enclosed: bool) -> None:
+        self._enclosed, self.kept = enclosed, None
 
     @property
     def primary(self) -> AsyncEngine:
@@ -125,7 +135,8 @@ class EngineSet:
             return
         if self._engines and self._loop is not asyncio.get_running_loop():
             self._leave_loop()
-        engines, self._engines, self._primary, self._loop = self._engines, {}, None, None
+        engines, self._engines = self._engines, {}
+        self._primary = self._loop = self.kept = None
         for url, engine in engines.items():
             await engine.dispose()
             logger.info("disconnected from %s", url.render_as_string())
@@ -147,7 +158,7 @@ class EngineSet:
         for engine in self._engines.values():
             engine.sync_engine.dispose(close=False)
             _inherited.append(engine)
-        self._engines, self._primary, self._loop = {}, None, None
+        self._engines, self._primary, self._loop, self.kept = {}, None, None, None
         self._forget()
 
     def _make(self, url: URL) -> AsyncEngine:
@@ -175,7 +186,7 @@ class EngineSet:
             )
         for engine in self._engines.values():
             discard(engine)
-        self._engines, self._primary, self._loop = {}, None, None
+        self._engines, self._primary, self._loop, self.kept = {}, None, None, None
         self._forget()
 
 

@@ -3,7 +3,7 @@
 import logging
 import random
 import time
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from typing import Final, TypeVar
 
 from sqlalchemy import URL
@@ -53,7 +53,7 @@ class Replicas:
 
     def __init__(self, engines: EngineSet) -> None:
         self._engines = engines
-        self.members: tuple[Replica, ...] = ()
+        self.members: Sequence[Replica] = ()
         self._turn = 0
         self.policy: ReplicaPolicy | None = None
 

@@ -8,7 +8,7 @@ import sqlite3
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from typing import Any, cast
 from weakref import WeakSet
 
 from activerow.database.engine.writer_queue import WriterQueue
@@ -51,7 +51,7 @@ class CancellableConnection:
         loop = asyncio.get_running_loop()
         answer = loop.create_future()
         driver._tx.put_nowait((None, functools.partial(self._run, answer, functools.partial(fn, *args, **options))))
-        late = loop.call_later(self.limit, self._stop_late, driver._connection, answer) if self.limit else None
+        late = loop.call_later(self.limit, self.stop_late, driver._connection, answer) if self.limit else None
         try:
             return await answer
         except asyncio.CancelledError:
@@ -61,64 +61,11 @@ class CancellableConnection:
             if late is not None:
                 late.cancel()
 
-    async def execute_alone(self, sql: str, parameters: Any) -> tuple[list[Any], int, int | None]:
-        """A statement in a transaction of its own, in one hop of the thread; gives its rows, rowcount and lastrowid.
-
-        Cancelled, it runs on: call `stop_alone`.
-        """
-        driver: Any = self
-        connection = driver._connection
-        if connection is None or not driver._running:
-            raise ValueError("Connection closed")
-        loop = asyncio.get_running_loop()
-        answer: asyncio.Future[tuple[list[Any], int, int | None]] = loop.create_future()
-        driver._tx.put_nowait((None, functools.partial(self._answer, answer, loop, connection, sql, parameters)))
-        if self.limit is None:
-            return await answer
-        late = loop.call_later(self.limit, self._stop_late, connection, answer)
-        try:
-            return await answer
-        finally:
-            late.cancel()
-
-    def _answer(self, answer: "asyncio.Future[Any]", loop: asyncio.AbstractEventLoop, *statement: Any) -> None:
-        outcome: object
-        settle: Callable[[Any], None]
-        try:
-            settle, outcome = answer.set_result, self._execute_alone(*statement)
-        except BaseException as error:  # noqa: BLE001  (it is the answer)
-            settle, outcome = answer.set_exception, error
-        with suppress(RuntimeError):  # the loop is closed
-            loop.call_soon_threadsafe(_settle, answer, settle, outcome)
-
-    def _execute_alone(
-        self, connection: sqlite3.Connection, sql: str, parameters: Any
-    ) -> tuple[list[Any], int, int | None]:
-        """Run by the connection's thread. The rows are fetched to their end: a cursor left open keeps its lock."""
-        if self.abandoned:
-            raise sqlite3.OperationalError("interrupted")
-        if connection.isolation_level is not None and not connection.in_transaction:
-            # Somebody's AUTOCOMMIT has left it, and a BEGIN would be sent. Set inside a transaction, it commits that.
-            connection.isolation_level = None
-        cursor = connection.execute(sql, parameters)
-        rows = cursor.fetchall()
-        cursor.close()
-        return rows, cursor.rowcount if cursor.rowcount >= 0 else len(rows), cursor.lastrowid
-
-    async def stop_alone(self) -> None:
-        """Stop the statement of a cancelled `execute_alone` and wait until it has ended, done or undone."""
-        driver: Any = self
-        loop = asyncio.get_running_loop()
-        ended = loop.create_future()
-        driver._tx.put_nowait((ended, _nothing))
-        self._stop_late(driver._connection, ended)
-        await ended
-
-    def _stop_late(self, connection: sqlite3.Connection, answer: "asyncio.Future[Any]") -> None:
+    def stop_late(self, connection: sqlite3.Connection, answer: "asyncio.Future[Any]") -> None:
         """Stop the statement that has no answer yet; nobody is sent to the next one before that is there."""
         if not answer.done():
             connection.interrupt()
-            answer.get_loop().call_later(_AGAIN, self._stop_late, connection, answer)
+            answer.get_loop().call_later(_AGAIN, self.stop_late, connection, answer)
 
     def _run(self, answer: "asyncio.Future[Any]", call: Callable[[], Any]) -> None:
         """Run by the connection's thread, which lives on when the event loop that waits for it is closed."""
@@ -187,9 +134,11 @@ class CancellableConnection:
         self.end_turn()
 
     async def rollback(self) -> None:
-        """Roll back, and let the next one write."""
+        """Roll back, and let the next one write. The pool asks for it after a commit too, when nothing is open."""
         driver: Any = super()
-        await driver.rollback()
+        connection: sqlite3.Connection | None = cast("Any", self)._connection
+        if self.abandoned or connection is None or connection.in_transaction:
+            await driver.rollback()
         self.end_turn()
 
     async def _connect(self) -> Any:
@@ -216,10 +165,6 @@ class CancellableConnection:
             self.stopped = self.stopped or driver.stop()
             self.end_turn()
         return self.stopped
-
-
-def _nothing() -> None:
-    """Wait for whatever runs before it."""
 
 
 def _tell(answer: "asyncio.Future[Any]", settle: Callable[[Any], None], outcome: object) -> None:

@@ -131,20 +131,29 @@ def begin_for(connection: Connection, *, writes: bool) -> None:
         _begin(queue, patience, connection, lambda: writes)
 
 
-def _begin(queue: WriterQueue, patience: int, connection: Connection, writes: Callable[[], bool]) -> None:
+def due(connection: Connection, writes: Callable[[], bool]) -> tuple[bool, list[str]]:
+    """Whether the transaction that is due must have the write lock, and what begins it; it is not due any more."""
     del connection.info["activerow_begin"]
     unit = owner_of(connection)
     immediate = unit.immediate if unit is not None else None
     if immediate is None:
         immediate = writes()
     read_only = unit is not None and unit.read_only
+    statements = ["BEGIN IMMEDIATE" if immediate else "BEGIN"]
     if read_only is not connection.info.get("activerow_read_only", False):
-        connection.exec_driver_sql(f"PRAGMA query_only = {'ON' if read_only else 'OFF'}")
+        statements.insert(0, f"PRAGMA query_only = {'ON' if read_only else 'OFF'}")
         connection.info["activerow_read_only"] = read_only
+    return immediate, statements
+
+
+def _begin(queue: WriterQueue, patience: int, connection: Connection, writes: Callable[[], bool]) -> None:
+    immediate, (*settings, begin) = due(connection, writes)
+    for statement in settings:
+        connection.exec_driver_sql(statement)
     if immediate:
         _begin_writing(connection, queue, patience)
     else:
-        connection.exec_driver_sql("BEGIN")
+        connection.exec_driver_sql(begin)
 
 
 def _begin_writing(connection: Connection, queue: WriterQueue, patience: int) -> None:

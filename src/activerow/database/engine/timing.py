@@ -58,7 +58,8 @@ class Clock:
 
     def __init__(self, engine: Engine, slow: float | None, bases: Sequence[type]) -> None:
         # Weakly: the listener is also kept by the dialect, and that by the caches of every mapper.
-        self._engine, self._slow, self._bases = weakref.ref(engine), slow, bases
+        self._engine, self.slow, self._bases = weakref.ref(engine), slow, bases
+        self.heard_by, self.logger = statements.listeners, logger
 
     def start(
         self, _connection: Connection, _cursor: object, statement: str, parameters: Any, context: Any, _many: bool
@@ -91,10 +92,10 @@ class Clock:
 
     def hears(self) -> bool:
         """Whether anybody wants to know of the next statement, or would if it is slow."""
-        return self._slow is not None or bool(statements.listeners) or logger.isEnabledFor(logging.DEBUG)
+        return self.slow is not None or bool(statements.listeners) or logger.isEnabledFor(logging.DEBUG)
 
     def _is_slow(self, answer: Answer) -> bool:
-        return self._slow is not None and answer.duration >= self._slow
+        return self.slow is not None and answer.duration >= self.slow
 
     def report(self, sql: str, answer: Answer, model: type | None, route: str | None) -> None:
         """Tell everybody who listens of a statement that was just answered."""

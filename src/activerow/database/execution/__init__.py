@@ -1,6 +1,7 @@
 """Which session or path a call takes.
 
-- `funnel`: every call on a model passes it: it asks the session rule, runs the call, translates its errors.
+- `funnel`: every call that is data passes it; by the driver's own call where no Session is needed.
+- `sessions`: which session a call uses, and who commits; translates its errors.
 - `calls`: calls as data.
 - `direct`: whether a lone call may go by the driver alone.
 - `scope`: which unit of work the current task belongs to.

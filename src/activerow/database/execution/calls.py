@@ -1,7 +1,7 @@
 """Calls on models as data: what is wanted, of which model, in which session. The funnel chooses the way."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -59,6 +59,8 @@ class Read(ABC, Generic[T]):
     operation = "select"
     row = None
     values = None
+    looks_at_hand = False
+    """Whether the session of a unit may hold what is read."""
 
     def __init__(self, model: type, session: AsyncSession | None, replica: bool | None) -> None:
         self.model, self.session, self.replica = model, session, replica
@@ -71,7 +73,7 @@ class Read(ABC, Generic[T]):
     def ready(self, shop: "Prepared") -> Ready | None:
         """The one statement that reads it; None where a Session is needed."""
 
-    def made_of(self, rows: Iterable[Sequence[Any]]) -> T:
+    def made_of(self, rows: Collection[Sequence[Any]]) -> T:
         """What is read, of the rows that the statement of `ready` gave."""
         raise NotImplementedError
 
@@ -87,7 +89,7 @@ class Read(ABC, Generic[T]):
         """The one statement that reads it in a unit; None where its Session has to."""
         return self.ready(shop)
 
-    def held(self, rows: Iterable[Sequence[Any]], session: Session) -> T:  # noqa: ARG002
+    def held(self, rows: Collection[Sequence[Any]], session: Session) -> T:  # noqa: ARG002
         """What is read, for the session of a unit.
 
         Raises:
@@ -96,7 +98,7 @@ class Read(ABC, Generic[T]):
         return self.made_of(rows)
 
 
-Script = Generator[Ready, Iterable[Sequence[Any]], T]
+Script = Generator[Ready, Collection[Sequence[Any]], T]
 """Statements, one after the other: each is yielded, and its rows are sent in return."""
 
 
@@ -124,14 +126,14 @@ class Write(ABC, Generic[T]):
         """The one statement that writes it; None where a Session is needed."""
 
     @abstractmethod
-    def written(self, rows: Iterable[Sequence[Any]], count: int, key: object) -> T:
+    def written(self, rows: Collection[Sequence[Any]], count: int, key: object) -> T:
         """What the call gives, once the statement of `ready` was carried out."""
 
     def inside(self, shop: "Prepared", session: Session) -> Ready | None:  # noqa: ARG002
         """The one statement that writes it in a unit, where nothing else waits; None where its Session has to."""
         return None
 
-    def written_inside(self, rows: Iterable[Sequence[Any]], count: int, key: object, session: Any) -> None:
+    def written_inside(self, rows: Collection[Sequence[Any]], count: int, key: object, session: Any) -> None:
         """Let the session of the unit know what was written."""
         raise NotImplementedError
 

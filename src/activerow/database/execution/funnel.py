@@ -1,67 +1,34 @@
-"""The two funnels, `read` and `write`: every call on a model passes one of them.
+"""The two funnels of calls that are data: `fetch` and `carry_out`. Each asks once which way a call goes.
 
-They answer one question, asked in this order: the session given with the call, the session a row is attached to, the
-unit open in the task's scope, or none, which is a unit of the call's own. And they translate what the database raises.
+A lone call goes by the driver's own call where no Session is needed. So does a call in a unit, in its transaction: rows
+are its session's all the same, in its identity map, and put back by a rollback. Where something waits to be
+flushed, or anybody listens, the session does it.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Any, Protocol, TypeVar
+from functools import partial
+from typing import Any, TypeVar
 
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_object_session
-from sqlalchemy.orm import InstanceState, object_session
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import object_session
 from sqlalchemy.orm.base import instance_state
 
-from activerow.database.execution.calls import Call, Read, Ready, Script, Work, Write, given_session
+from activerow.database.execution.calls import Call, Read, Ready, Script, Write, given_session
 from activerow.database.execution.direct import Direct, Way
-from activerow.database.execution.inside import Inside
-from activerow.database.execution.scope import Scopes
-from activerow.database.failures import is_outdated, translate
-from activerow.database.flush import running_in
-from activerow.database.unit import Kind, Level, Unit, UnitSession, UnitSyncSession
-from activerow.errors import ActiveRowError, SessionConflictError, TransientError, UsageError
+from activerow.database.execution.sessions import Sessions
+from activerow.database.unit import LISTENERS, Kind, UnitSession
 
 T = TypeVar("T")
 
 
-class NewUnit(Protocol):
-    """Makes the units of a database."""
-
-    def __call__(self, kind: Kind, immediate: bool | None, *, engine: AsyncEngine | None = None) -> Unit:
-        """A unit, not yet open, on the primary or another `engine`."""
-        ...
-
-
-class Choice(Protocol):
-    """Knows the replicas of a database."""
-
-    def wanted(self, asked: bool | None, model: type, operation: str) -> bool:
-        """Whether a read outside any unit goes to a replica."""
-        ...
-
-    async def first_reachable(self, attempt: Callable[[AsyncEngine], Awaitable[T]]) -> T:
-        """What `attempt` gives for the first replica that can be reached, at last for the primary."""
-        ...
-
-
-class Execution:
+class Execution(Sessions):
     """Runs calls on the models of one database."""
 
-    def __init__(
-        self,
-        scopes: Scopes,
-        new_unit: NewUnit,
-        complete: Callable[[ActiveRowError, Unit | None], None],
-        replicas: Choice,
-        direct: Direct,
-    ) -> None:
-        self._scopes = scopes
-        self._complete = complete
-        self._new_unit = new_unit
-        self._replicas = replicas
-        self._direct, self._inside = direct, Inside(direct)
-        self._flights: dict[InstanceState[Any], asyncio.Future[None]] = {}
+    def __init__(self, *rule: Any, direct: Direct) -> None:
+        super().__init__(*rule)
+        self._direct = direct
+        self._place, self._engines = direct.place, direct.engines
 
     async def fetch(self, read: Read[T]) -> T:
         """Carry out a read: by a driver's call alone where no Session is needed, else by the session of the call.
@@ -71,18 +38,18 @@ class Execution:
             DatabaseError: The database refused.
         """
         session = read.session
-        if session is None:
-            level = self._scopes.here()
-            if level is None:
-                return await self._read_alone(read)
-            session = level.unit.session
-        else:
+        if session is not None:
             session = given_session(session)
-        return await self._within(read, session, self._inside.reading(read))
+        elif self._place.get() is None or (level := self._scopes.here()) is None:
+            return await self._read_alone(read)
+        else:
+            session = level.unit.session
+        return await self._within(read, session, self._read_in, read)
 
     async def _read_alone(self, read: Read[T]) -> T:
-        to_replica = self._replicas.wanted(read.replica, read.model, read.operation)
-        way = None if to_replica else self._direct.way()
+        replicas = self._replicas
+        to_replica = bool(replicas.members) and replicas.wanted(read.replica, read.model, read.operation)
+        way = None if to_replica else self.way()
         try:
             ready = read.ready(way.prepared) if way is not None else None
             if way is not None and ready is not None and ready.command is not None:
@@ -97,7 +64,7 @@ class Execution:
             if told is error:
                 raise
             raise told from error
-        return await self._read_in_unit(read, self._inside.reading(read), to_replica=to_replica)
+        return await self._read_in_unit(read, partial(self._read_in, read=read), to_replica=to_replica)
 
     async def carry_out(self, write: Write[T]) -> T:
         """Carry out the write of a row: one statement where that is enough, else the work of a session.
@@ -106,14 +73,20 @@ class Execution:
             NestedCommitError: `auto_commit=True` inside `db.transaction()`; nothing was sent.
             SaveError: The database refused the write; its unit is broken.
         """
-        lone = write.session is None and write.auto_commit is not False and not write.refresh
-        if lone and self._scopes.here() is None and (way := self._direct.way()) is not None:
-            ready, answer = await self._write_alone(write, way)
-            if ready is not None:
-                return write.written(*answer)
+        if write.session is None and not write.refresh:
+            level = None if self._place.get() is None else self._scopes.here()
+            if level is not None and write.auto_commit is None and level.unit.kind is not Kind.SCOPED:
+                unit, row = level.unit, write.row
+                if row is None or (object_session(row) is unit.sync and instance_state(row) not in self._flights):
+                    await self._within(write, unit.session, self._write_in, write)
+                    return write.worked()
+            if level is None and write.auto_commit is not False and (way := self.way()) is not None:
+                ready, answer = await self._write_alone(write, way)
+                if ready is not None:
+                    return write.written(*answer)
         after = write.read_back if write.refresh else None
         call = Call(write.operation, write.model, write.row, write.session, write.values)
-        await self.write(call, self._inside.writing(write), auto_commit=write.auto_commit, after=after)
+        await self.write(call, partial(self._write_in, write=write), auto_commit=write.auto_commit, after=after)
         return write.worked()
 
     async def _write_alone(self, write: Write[Any], way: Way) -> tuple[Ready | None, Any]:
@@ -142,250 +115,70 @@ class Execution:
                 raise
             raise told from error
 
-    async def read(self, call: Call, work: Work[T]) -> T:
-        """Run `work` with the session of the call; a lone read sees one consistent transaction.
+    def way(self) -> Way | None:
+        """The way of the driver's own calls; None where somebody would miss the Session.
 
         Raises:
-            ScopeClosedError, TransactionBrokenError, SessionConflictError: The unit cannot be used.
-            DatabaseError: The database refused.
+            NotBoundError, UsageError: The database has no URL, or is in use on another event loop.
         """
-        session = await self._session(call)
-        if session is None:
-            to_replica = self._replicas.wanted(call.replica, call.model, call.operation)
-            return await self._read_in_unit(call, work, to_replica=to_replica)
-        return await self._within(call, session, work)
+        kept = self._engines.kept
+        if kept is None or kept[0] is not asyncio.get_running_loop():
+            kept = self._direct.look()
+        way: Way | None = kept[1]
+        if way is None or not way.channel.is_clear():
+            return None
+        return way if (LISTENERS.unchanged() and LISTENERS.ours) or LISTENERS.are_ours() else None
 
-    async def _read_in_unit(self, call: Call | Read[Any], work: Work[T], *, to_replica: bool) -> T:
-        """Read in a unit of the call's own, and in another one when tables were changed under a prepared statement."""
-        try:
-            return await self._alone(call, work, immediate=False, to_replica=to_replica)
-        except TransientError as error:
-            if not is_outdated(error):
-                raise
-        return await self._alone(call, work, immediate=False, to_replica=to_replica)
+    # -- in a unit -----------------------------------------------------------------------------------------------
 
-    async def write(
-        self, call: Call, work: Work[T], *, auto_commit: bool | None = None, after: Work[None] | None = None
-    ) -> T:
-        """Run `work` with the session of the call and commit where nobody else will, or where `auto_commit` says.
-
-        `after` runs once the write is done: after the commit where the call commits.
-
-        Raises:
-            NestedCommitError: `auto_commit=True` inside `db.transaction()`; nothing was sent.
-            SaveError: The database refused the write; its unit is broken.
-        """
-        session = await self._session(call)
-        if session is None and auto_commit is False:
-            session = self.open_pending().session
-        if session is None:
-            return await self._alone(call, work, immediate=True, after=after)
-        if not isinstance(session, UnitSession):
-            return await self._borrowed(call, session, work, auto_commit=bool(auto_commit), after=after)
-        unit = session.unit
-        commits = self._commits(unit, auto_commit)
-
-        before = unit.commits
-        try:
-            result = await self._within(call, session, self._step(unit, work, commits=commits, after=after))
-        except BaseException as error:
-            if unit.commits > before and unit.kind is Kind.PENDING:
-                await self._scopes.end(unit, error)  # a cancellation met COMMIT, or what is read after it failed
-            raise
-        if commits and unit.kind is Kind.PENDING:
-            await self._scopes.end(unit)
-        elif commits:
-            await self._scopes.run_hooks(unit.hooks_due())
-        return result
-
-    @staticmethod
-    def _step(unit: Unit, work: Work[T], *, commits: bool, after: Work[None] | None) -> Work[T]:
-        async def step(session: AsyncSession) -> T:
-            unit.refuse_write()
-            result = await work(session)
-            if commits:
-                await unit.commit()
-            if after is not None:
-                await after(session)
-            return result
-
-        return step
-
-    async def refuse_nested_commit(self, call: Call) -> None:
-        """Refuse a call with `auto_commit=True` before anything of it is sent.
-
-        Raises:
-            NestedCommitError: It would commit a part of the transaction it runs in.
-        """
-        session = await self._session(call)
-        if isinstance(session, UnitSession):
-            session.unit.refuse_commit("auto_commit=True")
-
-    async def session_of(self, call: Call) -> AsyncSession | None:
-        """The session of a call of several steps; None where it needs `begin_apart`.
-
-        Raises:
-            ScopeClosedError: The unit in which this task was started has ended.
-        """
-        return await self._session(call)
-
-    async def begin_apart(self, call: Call, opener: str, prepare: Work[None]) -> Unit:
-        """A unit for a read of several steps, which other calls of the task do not join: `Scopes.put_away` ends it.
-
-        `prepare` is its first step.
-        """
-
-        async def begin(engine: AsyncEngine | None = None) -> Unit:
-            unit = self._new_unit(Kind.CALL, False, engine=engine)
-            unit.root.opener = opener
-            self._scopes.units.add(unit)
-            try:
-                await self._within(call, unit.session, prepare)
-            except BaseException:
-                await self._scopes.put_away(unit)
-                raise
-            return unit
-
-        if self._replicas.wanted(call.replica, call.model, "stream"):
-            return await self._replicas.first_reachable(begin)
-        return await begin()
-
-    async def step(self, call: Call, session: AsyncSession, work: Work[T]) -> T:
-        """One step of a call of several: run `work` under the lock of the session's unit and translate its errors.
-
-        Raises:
-            ScopeClosedError, TransactionBrokenError: The unit has ended, or is broken.
-            DatabaseError: The database refused.
-        """
-        return await self._within(call, session, work)
-
-    def open_pending(self) -> Unit:
-        """Open the unit that `auto_commit=False` leaves open for later calls of the task."""
-        unit = self._new_unit(Kind.PENDING, True)
-        self._scopes.begin(unit)
-        return unit
-
-    async def _session(self, call: Call) -> AsyncSession | None:
-        """The session to use: given, the row's, or the scope's; None for a unit of the call's own."""
-        attached = await self._attached(call.row)
-        if call.session is not None:
-            session = given_session(call.session)
-            if attached is not None and attached is not session:
-                raise _conflict(call.row, attached, f"the session given to {call.operation}")
-            return session
-        level = self._scopes.here()
-        if attached is None:
-            return level.unit.session if level is not None else None
-        if isinstance(attached, UnitSession) and (level is None or level.unit is not attached.unit):
-            raise _conflict(call.row, attached, _label(level))
-        return attached
-
-    async def _attached(self, row: object | None) -> AsyncSession | None:
-        """The session that `row` is attached to, once the lone calls of other tasks have let go of it."""
-        while row is not None and (flight := self._flights.get(instance_state(row))) is not None:
-            await asyncio.wait([flight])
-        while row is not None and (session := object_session(row)) is not None:
-            if isinstance(session, UnitSyncSession):
-                if session.unit.kind is not Kind.CALL or self._is_current(session.unit):
-                    return session.unit.session
-                if not await session.unit.over():
-                    raise _conflict(row, session.unit.session, _label(self._scopes.here()))
-                continue
-            owner = async_object_session(row)
-            if owner is None:
-                raise UsageError(f"{row!r} is attached to a Session without asyncio; activerow needs an AsyncSession")
-            return owner
-        return None
-
-    def _is_current(self, unit: Unit) -> bool:
-        level = self._scopes.here()
-        return level is not None and level.unit is unit
-
-    def _commits(self, unit: Unit, auto_commit: bool | None) -> bool:
-        if auto_commit:
-            unit.refuse_commit("auto_commit=True")
-            return True
-        nested = unit.places.locate(unit).outer is not None or running_in(unit.sync) is not None
-        return unit.kind is Kind.SCOPED and auto_commit is None and not nested and not unit.rollback_only
-
-    async def _alone(
-        self,
-        call: Call | Read[Any],
-        work: Work[T],
-        *,
-        immediate: bool,
-        after: Work[None] | None = None,
-        to_replica: bool = False,
-    ) -> T:
-        unit = await self._begin(call, immediate=immediate, to_replica=to_replica)
-        try:
-            result = await self._within(call, unit.session, work)
-            if after is not None:
-                await self._within(call, unit.session, lambda _: unit.commit())
-                await self._within(call, unit.session, after)
-        except BaseException as error:
-            await self._scopes.end(unit, error)
-            raise
-        await self._scopes.end(unit)
-        return result
-
-    async def _begin(self, call: Call | Read[Any], *, immediate: bool, to_replica: bool) -> Unit:
-        """Open a unit for one call: of the primary or, connected already, of a replica."""
-        if not to_replica:
-            unit = self._new_unit(Kind.CALL, immediate)
-            self._scopes.begin(unit)
-            return unit
-
-        async def begin(engine: AsyncEngine) -> Unit:
-            unit = self._new_unit(Kind.CALL, immediate, engine=engine)
-            self._scopes.begin(unit)
-            try:
-                await self._within(call, unit.session, _connect)
-            except BaseException as error:
-                await self._scopes.end(unit, error)
-                raise
-            return unit
-
-        return await self._replicas.first_reachable(begin)
-
-    async def _within(self, call: "Call | Read[Any]", session: AsyncSession, work: Work[T]) -> T:
-        """Run `work` in an open session, under its unit's lock if it is a unit's, and translate its errors."""
+    async def _read_in(self, session: AsyncSession, read: Read[T]) -> T:
+        """Read in a session, in the shortest way."""
         unit = session.unit if isinstance(session, UnitSession) else None
+        way = None if unit is None else self.way()
+        if unit is None or way is None or session.bind is not way.engine or not way.channel.serves_units:
+            return await AsyncSession.run_sync(session, read.run)
+        if read.looks_at_hand and (found := read.at_hand(unit.sync)) is not None:
+            return found
+        ready = read.inside(way.prepared)
+        connection = None if ready is None or ready.command is None else await unit.connection()
+        if connection is None or ready is None or ready.command is None:
+            return await AsyncSession.run_sync(session, read.run)
         try:
-            if unit is None:
-                return await work(session)
-            return await unit.run(lambda: work(session))
+            rows, _, _ = await way.channel.run_inside(connection, ready.command, ready.parameters, unit.route)
         except Exception as error:
-            translated = self._told(error, call, unit)
-            if translated is error:
+            unit.fail(error)
+            raise
+        try:
+            return read.held(rows, unit.sync)
+        except NotImplementedError:
+            return await AsyncSession.run_sync(session, read.run)
+
+    async def _write_in(self, session: AsyncSession, write: Write[Any]) -> None:
+        """Write in a session, in the shortest way."""
+        unit = session.unit if isinstance(session, UnitSession) else None
+        if unit is None:
+            await write.work(session)
+            return
+        unit.refuse_write()
+        way = self.way()
+        serves = way is not None and session.bind is way.engine and way.channel.serves_units
+        # Nothing may be awaited between the question whose a row is and taking it.
+        serves = serves and (write.row is None or object_session(write.row) is unit.sync)
+        connection = await unit.connection(write.row) if serves else None
+        ready = write.inside(way.prepared, unit.sync) if way is not None and connection is not None else None
+        if way is None or connection is None or ready is None:
+            await write.work(session)
+        elif ready.command is not None:
+            unit.writes += 1
+            unit.near = write.model
+            try:
+                answer = await way.channel.run_inside(connection, ready.command, ready.parameters, unit.route)
+                write.written_inside(*answer, unit.sync)
+            except BaseException as error:
+                write.undo()
+                if isinstance(error, Exception):
+                    unit.fail(error, wrote=True)
                 raise
-            if unit is not None:
-                unit.damage.restate(error, translated)
-            raise translated from error
-
-    def _told(self, error: Exception, call: "Call | Read[Any] | Write[Any]", unit: Unit | None) -> Exception:
-        """The error of activerow for `error`, or `error` itself where there is none."""
-        values = call.values() if call.values is not None else None
-        translated = translate(error, operation=call.operation, model=call.model, values=values)
-        if translated is None or translated is error:
-            return error
-        self._complete(translated, unit)
-        return translated
-
-    async def _borrowed(
-        self, call: Call, session: AsyncSession, work: Work[T], *, auto_commit: bool, after: Work[None] | None
-    ) -> T:
-        """Work in a session that somebody else opened, and will close."""
-
-        async def step(session: AsyncSession) -> T:
-            result = await work(session)
-            if auto_commit:
-                await session.commit()
-            if after is not None:
-                await after(session)
-            return result
-
-        return await self._within(call, session, step)
 
 
 async def _follow(script: Script[T], way: Way) -> T:
@@ -400,21 +193,3 @@ async def _follow(script: Script[T], way: Way) -> T:
     except StopIteration as end:
         found: T = end.value
         return found
-
-
-async def _connect(session: AsyncSession) -> None:
-    _ = await session.connection()
-
-
-def _label(level: Level | None) -> str:
-    return "a call of its own" if level is None else level.unit.root.label
-
-
-def _conflict(row: object, attached: AsyncSession, here: str) -> SessionConflictError:
-    there = attached.unit.root.label if isinstance(attached, UnitSession) else "a session that activerow did not open"
-    return SessionConflictError(
-        f"{row!r} is attached to {there}, and was used in {here};"
-        f" wait until that unit has ended, or read the row again here with get()",
-        row=repr(row),
-        units=(there, here),
-    )

@@ -96,7 +96,8 @@ class Scopes:
     """The open units of one database, and which of them a task works in."""
 
     def __init__(self) -> None:
-        self._place: ContextVar[Level | RequestScope | None] = ContextVar("activerow_place", default=None)
+        self.place: ContextVar[Level | RequestScope | None] = ContextVar("activerow_place", default=None)
+        """Where the current task stands, or stood: see `here`."""
         self.units: set[Unit] = set()
         self._rolling_back: set[asyncio.Task[None]] = set()
         self.captured: list[Hook] | None = None
@@ -117,7 +118,9 @@ class Scopes:
         Raises:
             ScopeClosedError: The block in which this task was started has ended.
         """
-        place = self._place.get()
+        place = self.place.get()
+        if type(place) is Level and place.hold is None and not (place.closed or place.unit.ended):
+            return place
         while place is not None:
             if isinstance(place, RequestScope):
                 if place.level is not None:
@@ -133,14 +136,14 @@ class Scopes:
 
     def request(self) -> RequestScope | None:
         """The request that the current task works for."""
-        place: object = self._place.get()
+        place: object = self.place.get()
         while isinstance(place, Level):
             place = place.previous
         return place if isinstance(place, RequestScope) else None
 
     def locate(self, unit: Unit) -> Level:
         """The block of `unit` that the current task works in; the unit itself for a session handed over."""
-        place = self._place.get()
+        place = self.place.get()
         if isinstance(place, Level) and place.unit is unit:
             if place.closed and place.outer is not None:
                 place = self._step_out(place)
@@ -150,34 +153,34 @@ class Scopes:
 
     def enter(self, level: Level) -> None:
         """Make `level` the block of the current task and of the tasks it starts."""
-        level.previous = self._place.get()
-        self._place.set(level)
+        level.previous = self.place.get()
+        self.place.set(level)
 
     def leave(self, level: Level) -> None:
         """Go back to what was there before `level`; nothing happens in a context that stands elsewhere."""
-        if self._place.get() is level:
-            self._place.set(cast("Level | RequestScope | None", level.previous))
+        if self.place.get() is level:
+            self.place.set(cast("Level | RequestScope | None", level.previous))
 
     def enter_request(self, scope: RequestScope) -> None:
         """Put a request into the context of its task."""
         scope.places = self
-        scope.previous = self._place.get()
-        self._place.set(scope)
+        scope.previous = self.place.get()
+        self.place.set(scope)
 
     def leave_request(self, scope: RequestScope) -> None:
         """Take a request out of the context, with whatever blocks were left open in it."""
         if self.request() is scope:
-            self._place.set(scope.previous)
+            self.place.set(scope.previous)
 
     @asynccontextmanager
     async def detached(self) -> AsyncGenerator[None, None]:
         """Stand outside every scope for the block."""
-        before = self._place.get()
-        self._place.set(None)
+        before = self.place.get()
+        self.place.set(None)
         try:
             yield
         finally:
-            self._place.set(before)
+            self.place.set(before)
 
     def _step_out(self, place: Level) -> Level | RequestScope | None:
         """The nearest open block for the task that opened `place`; its other tasks are refused.
@@ -195,7 +198,7 @@ class Scopes:
                 raise undone
             outer = outer.previous
         place_now = cast("Level | RequestScope | None", outer)
-        self._place.set(place_now)
+        self.place.set(place_now)
         return place_now
 
     # -- the life of a unit --------------------------------------------------------------------------------------

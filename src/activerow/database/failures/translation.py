@@ -362,7 +362,7 @@ def _in_connect(module: str, function: str) -> bool:
 def _in_execute(module: str, function: str) -> bool:
     return module.partition(".")[0] in _DRIVERS or (
         (module == "sqlalchemy.engine.default" and function.startswith("do_execute"))
-        or (module == "activerow.database.engine.sqlite_connection" and function == "_execute_alone")
+        or (module == "activerow.database.direct.sqlite" and function == "execute_alone")
     )
 
 

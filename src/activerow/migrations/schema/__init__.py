@@ -1,7 +1,8 @@
 """What a schema is, how two differ, and what is dangerous about that: nothing here runs a revision.
 
 - `comparing`: Alembic's options for comparing; `columns` and `rules` compare what the `pictures` of a server show,
-  which `seen` keeps; `model_rules` and `there_rules` are the constraints of both sides, `literals` their defaults.
+  which `seen` keeps; `model_rules` and `there_rules` are the constraints of both sides, `literals` their defaults;
+  `foreign_keys` adds what Alembic leaves out of them.
 - `ownership`: which tables and types of a database are the project's.
 - `findings`: what is dangerous about changes; `describing` says them in words.
 - `rendering`: how types and defaults are written into a revision.
@@ -19,6 +20,7 @@ from activerow.migrations.schema.findings import Finding, findings_in, rows_in
 from activerow.migrations.schema.ordering import order
 from activerow.migrations.schema.ownership import Ownership
 from activerow.migrations.schema.rendering import single_percents
+from activerow.migrations.schema.seen import notes_of
 from activerow.migrations.schema.shapes import Shape, shape_of
 from activerow.migrations.schema.sql_tokens import quoted
 from activerow.migrations.schema.sqlite_edits import TableEdits
@@ -36,6 +38,7 @@ __all__ = [
     "convert",
     "described",
     "findings_in",
+    "notes_of",
     "order",
     "quoted",
     "rows_in",

@@ -28,6 +28,8 @@ def render(kind: str, item: Any, context: AutogenContext) -> str | Literal[False
         return _default(item.arg, context)
     if kind == "check" and not item._type_bound:
         return _check(item, context)
+    if kind == "primary_key":
+        return _key_of_table(item)
     return False
 
 
@@ -101,6 +103,17 @@ def _variants(kind: TypeEngine[Any], context: AutogenContext) -> str:
     for dialect in sorted(variants):
         text += f".with_variant({internals._repr_type(variants[dialect], context)}, {dialect!r})"
     return text
+
+
+def _key_of_table(key: Any) -> str | Literal[False]:
+    """A primary key with more than its columns and a name."""
+    given = {"deferrable": key.deferrable, "initially": key.initially, **key.dialect_kwargs}
+    options = {name: value for name, value in given.items() if value is not None}
+    if not options:
+        return False
+    name = {"name": key.name} if key.name else {}
+    columns = (repr(str(column.name)) for column in key.columns)
+    return f"sa.PrimaryKeyConstraint({', '.join([*columns, *(f'{k}={v!r}' for k, v in (name | options).items())])})"
 
 
 def _check(check: CheckConstraint, context: AutogenContext) -> str | Literal[False]:

@@ -1,7 +1,7 @@
 """Reading rows: what starts a query, and getting rows by key."""
 
 from collections.abc import Mapping
-from typing import Any, Final, Protocol, Self, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Final, Protocol, Self, TypeVar, cast, overload
 
 from sqlalchemy import ColumnExpressionArgument
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -29,6 +29,9 @@ class HasQuery(Protocol[Q_co]):
 
 class Reading:
     """How a model finds its rows."""
+
+    if not TYPE_CHECKING:  # checkers tell by it who has a class of queries of its own
+        __query__ = Query
 
     @overload
     @classmethod
@@ -70,7 +73,9 @@ class Reading:
             UnknownFieldError, UnknownLookupError: A name does not exist.
             UsageError: A value does not fit its lookup; or something is no lookup, but SQL, say.
         """
-        return _start(cls, session).filter_by(*groups, **lookups)
+        query = _start(cls, session)
+        plan = None if groups else query.plan.looked_up(cls, lookups)
+        return query.filter_by(*groups, **lookups) if plan is None else type(query)(cls, session, plan)
 
     @overload
     @classmethod
@@ -153,8 +158,8 @@ def _start(model: type[M], session: AsyncSession | None) -> Query[M]:
     Raises:
         UsageError: `__query__` is no class of queries.
     """
-    kind: object = getattr(model, "__query__", Query)
-    if not (isinstance(kind, type) and issubclass(kind, Query)):
+    kind: object = model.__query__  # type: ignore[attr-defined]
+    if kind is not Query and not (isinstance(kind, type) and issubclass(kind, Query)):
         raise UsageError(f"{model.__name__}.__query__ must be a class of queries, like class UserQuery(Query['User'])")
     return cast("type[Query[M]]", kind)(model, session)
 

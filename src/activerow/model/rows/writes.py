@@ -1,6 +1,6 @@
 """The writes of one row as data: each knows the one statement that is enough, and the work of a Session."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, cast
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -13,6 +13,7 @@ from activerow.errors import StaleRecordError
 from activerow.mapping import Entity, PlainTable, check_values, entity_of, set_shown
 from activerow.model.rows.attaching import attached
 from activerow.model.rows.deleting import delete_row
+from activerow.model.rows.nested import check_nested
 from activerow.model.rows.plain_writes import (
     are_plain,
     delete_statement,
@@ -22,7 +23,7 @@ from activerow.model.rows.plain_writes import (
 )
 from activerow.model.rows.rereading import read_again
 from activerow.model.rows.saving import flush_others, flush_row, refuse_late, set_and_flush, taking_back, values_of
-from activerow.model.rows.values import build, equal, fill
+from activerow.model.rows.values import build, equal, fill_columns
 
 State = InstanceState[Any]
 
@@ -48,7 +49,7 @@ class _RowWrite(Write[Any]):
 class Insertion(_RowWrite):
     """`create`: a new row with these values, whose names are checked."""
 
-    __slots__ = ("_inserted", "_made", "_prepared", "given")
+    __slots__ = ("_checked", "_inserted", "_made", "_prepared", "given")
 
     operation = "insert"
 
@@ -60,9 +61,10 @@ class Insertion(_RowWrite):
         auto_commit: bool | None,
         *,
         refresh: bool,
+        checked: bool = False,
     ) -> None:
         super().__init__(model, None, session, auto_commit, refresh=refresh)
-        self.given = given
+        self.given, self._checked = given, checked
 
     def values(self) -> Mapping[str, object]:
         """What the row shows, or was to show."""
@@ -74,9 +76,12 @@ class Insertion(_RowWrite):
         if not (entity.writes_directly("insert") and entity.constructs_plainly()):
             return None
         plain = PlainTable.of(entity)
-        if plain.against or not self.given.keys() <= plain.by_name.keys() or not are_plain(self.given.values()):
+        if plain.against:
             return None
-        check_values(entity.mapper, self.given, operation="insert", backend=shop.dialect.name)
+        if not self._checked:
+            if not self.given.keys() <= plain.by_name.keys() or not are_plain(self.given.values()):
+                return None
+            check_values(entity.mapper, self.given, operation="insert", backend=shop.dialect.name)
         values = inserted(plain, self.given)
         if values is None:
             return None
@@ -87,7 +92,7 @@ class Insertion(_RowWrite):
         self._inserted = values
         return Ready(self._prepared.command, self._prepared.parameters(tuple(values.values())))
 
-    def written(self, rows: Iterable[Sequence[Any]], count: int, key: object) -> object:  # noqa: ARG002
+    def written(self, rows: Collection[Sequence[Any]], count: int, key: object) -> object:  # noqa: ARG002
         """The row, which belongs to no session."""
         entity, values = entity_of(self.model), self._inserted
         if self._made:
@@ -101,7 +106,7 @@ class Insertion(_RowWrite):
         """INSERT, for a row of columns alone."""
         return None if entity_of(self.model).manager.dispatch.load else self.ready(shop)
 
-    def written_inside(self, rows: Iterable[Sequence[Any]], count: int, key: object, session: Any) -> None:
+    def written_inside(self, rows: Collection[Sequence[Any]], count: int, key: object, session: Any) -> None:
         """The row is the session's."""
         self.written(rows, count, key)
         state: State = instance_state(self.row)
@@ -111,7 +116,9 @@ class Insertion(_RowWrite):
         """INSERT by a flush."""
         await flush_others(session, None)
         mapper = entity_of(self.model).mapper
-        check_values(mapper, self.given, operation="insert", backend=session.get_bind(mapper).dialect.name)
+        backend = session.get_bind(mapper).dialect.name
+        check_values(mapper, self.given, operation="insert", backend=backend)
+        check_nested(self.given, backend)
         # Made here, where no other task is writing: referring to rows of the unit changes their collections.
         self.row = build(self.model, self.given)
         await flush_row(session, self.row)
@@ -149,7 +156,8 @@ class Saving(_RowWrite):
         self._changed = changed
         if not changed:
             return Ready(None)
-        check_values(entity.mapper, changed, operation="update", backend=shop.dialect.name)
+        if not self._have_checked(changed):
+            check_values(entity.mapper, changed, operation="update", backend=shop.dialect.name)
         for column in plain.moving:
             if column.name not in changed and column.on_update is not None:
                 self._moved[column.name] = column.on_update()
@@ -159,7 +167,11 @@ class Saving(_RowWrite):
         key: Any = state.key
         return Ready(statement.command, statement.parameters([*[values[name] for name in names], *key[1]]))
 
-    def written(self, rows: Iterable[Sequence[Any]], count: int, key: object) -> object:  # noqa: ARG002
+    def _have_checked(self, changed: Mapping[str, object]) -> bool:  # noqa: ARG002
+        """Whether all values of the changed columns are known to fit."""
+        return False
+
+    def written(self, rows: Collection[Sequence[Any]], count: int, key: object) -> object:  # noqa: ARG002
         """The row, whose changes are saved.
 
         Raises:
@@ -185,7 +197,7 @@ class Saving(_RowWrite):
 class Update(Saving):
     """`update`: these values are set, whose names are checked, and what changed is written."""
 
-    __slots__ = ("_committed", "_modified", "_shown", "_written", "given")
+    __slots__ = ("_checked", "_committed", "_modified", "_shown", "_written", "given")
 
     def __init__(
         self,
@@ -195,10 +207,11 @@ class Update(Saving):
         auto_commit: bool | None,
         *,
         refresh: bool,
+        checked: bool = False,
     ) -> None:
         super().__init__(row, session, auto_commit, refresh=refresh)
         self.operation = "update"
-        self.given, self._written = given, False
+        self.given, self._written, self._checked = given, False, checked
 
     def values(self) -> Mapping[str, object]:
         """What the row shows, or was to show."""
@@ -213,11 +226,12 @@ class Update(Saving):
         return self._filled(entity, state, shop) if _is_plain(entity, state) else None
 
     def _filled(self, entity: Entity, state: State, shop: Prepared) -> Ready | None:
-        if not self.given.keys() <= entity.columns.keys() or PlainTable.of(entity).against:
+        if PlainTable.of(entity).against or not (self._checked or self.given.keys() <= entity.columns.keys()):
             return None
-        check_values(entity.mapper, self.given, operation="update", backend=shop.dialect.name)
+        if not self._checked:
+            check_values(entity.mapper, self.given, operation="update", backend=shop.dialect.name)
         self._shown, self._committed, self._modified = dict(state.dict), dict(state.committed_state), state.modified
-        fill(self.row, self.given)
+        fill_columns(self.row, state, self.given)
         try:
             ready = self._update(entity, state, shop)
         except BaseException:
@@ -228,6 +242,9 @@ class Update(Saving):
         else:
             self._written = bool(self._changed)
         return ready
+
+    def _have_checked(self, changed: Mapping[str, object]) -> bool:
+        return self._checked and changed.keys() <= self.given.keys()
 
     def undo(self) -> None:
         """Let the columns show what they did."""
@@ -242,7 +259,7 @@ class Update(Saving):
         if not self._modified:  # and the session shall not take it for changed
             state._commit_all(state.dict, state.session.identity_map if state.session is not None else None)
 
-    def written(self, rows: Iterable[Sequence[Any]], count: int, key: object) -> bool:
+    def written(self, rows: Collection[Sequence[Any]], count: int, key: object) -> bool:
         """Whether anything was written."""
         if self._written:
             super().written(rows, count, key)
@@ -258,7 +275,7 @@ class Update(Saving):
         cast("Any", session).remember(state)
         return self._filled(entity, state, shop)
 
-    def written_inside(self, rows: Iterable[Sequence[Any]], count: int, key: object, session: Any) -> None:  # noqa: ARG002
+    def written_inside(self, rows: Collection[Sequence[Any]], count: int, key: object, session: Any) -> None:  # noqa: ARG002
         """The row's changes are saved.
 
         Raises:
@@ -305,7 +322,7 @@ class Deletion(_RowWrite):
         statement = delete_statement(PlainTable.of(entity), shop)
         return Ready(statement.command, statement.parameters(key[1]))
 
-    def written(self, rows: Iterable[Sequence[Any]], count: int, key: object) -> None:  # noqa: ARG002
+    def written(self, rows: Collection[Sequence[Any]], count: int, key: object) -> None:  # noqa: ARG002
         """Nothing; the row is no longer stored.
 
         Raises:

@@ -27,6 +27,10 @@ class Column:
     """It is SQL that speaks of other tables than the model's, which are to be joined."""
 
 
+Named = tuple[tuple[str, Column], ...]
+"""What a query computes for its rows, by name."""
+
+
 def column_at(model: type, path: object) -> Column:
     """The column that a name, a path across to-one relations, or an SQL expression stands for.
 
@@ -106,7 +110,11 @@ def sort_key(model: type, key: object) -> Column:
 
 def by_primary_key(model: type) -> tuple[Column, ...]:
     """The sort keys that put rows in the order of their primary key."""
-    return tuple(Column(getattr(model, name), (), name) for name in primary_key_names(model))
+    memory = entity_of(model).memory
+    if by_primary_key not in memory:
+        memory[by_primary_key] = tuple(Column(getattr(model, name), (), name) for name in primary_key_names(model))
+    keys: tuple[Column, ...] = memory[by_primary_key]
+    return keys
 
 
 def reverse(keys: Iterable[Column]) -> tuple[Column, ...]:

@@ -1,7 +1,9 @@
 """What a query asks for, as data, and the statements it becomes."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Self, cast
+from operator import attrgetter, itemgetter
+from typing import Any, Final, Self, cast
 
 from sqlalchemy import (
     BigInteger,
@@ -24,10 +26,14 @@ from sqlalchemy.sql.visitors import iterate
 
 from activerow.backends import Backend
 from activerow.errors import UsageError
-from activerow.mapping import criteria_of, primary_key_names
-from activerow.query.lookups import Column, Simple, applied, by_primary_key, joined, reverse
+from activerow.mapping import ENTITY, criteria_of, entity_of, primary_key_names
+from activerow.query.lookups import Column, Named, Simple, applied, by_primary_key, joined, reverse
 from activerow.query.plan.include import Path, include_options
 from activerow.query.plan.joins import Join, are_own, check_sources, once, with_joins
+
+_KEY: Final = attrgetter("key")
+_LOOKUP: Final = itemgetter(0)
+_VALUE: Final = itemgetter(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +53,7 @@ class Plan:
         lookups: Comparisons of the model's own columns with plain values, still as data.
         conditions: All other conditions, as SQL.
         named: Their names and values, for messages.
+        computed: What is computed for each row, by name.
     """
 
     lookups: tuple[tuple[Simple, object], ...] = ()
@@ -63,6 +70,7 @@ class Plan:
     replica: bool | None = None
     joins: tuple[Join, ...] = ()
     shown: tuple[type, ...] = ()
+    computed: Named = ()
     only_hidden: bool = False
     foreign: bool = False
     """A condition has columns of other tables, joined or brought in by it."""
@@ -85,6 +93,25 @@ class Plan:
             return self.conditions
         return (*[lookup.condition(model, value) for lookup, value in self.lookups], *self.conditions)
 
+    def looked_up(self, model: type, lookups: Mapping[str, object]) -> Self | None:
+        """The same, with more lookups, if each of them is known to be simple and its value evidently fits."""
+        entity = model.__dict__.get(ENTITY) or entity_of(model)
+        known, found = entity.lookups, list(self.lookups)
+        for path, value in lookups.items():
+            lookup: Simple | None = known.get(path)
+            if lookup is None or type(value) is not lookup.exact or not lookup.fits(value):
+                return None
+            found.append((lookup, value))
+        return self.but(lookups=tuple(found))
+
+    def keyed(self, model: type, key: object) -> Self | None:
+        """The row with a primary key of one column, if its value evidently could be there."""
+        entity = model.__dict__.get(ENTITY) or entity_of(model)
+        lookup: Simple | None = entity.memory.get(Simple)
+        if lookup is None or type(key) is not lookup.exact or not lookup.fits(key):
+            return None
+        return self.but(lookups=((lookup, key),))
+
     def also(self, *conditions: ColumnElement[bool]) -> Self:
         """The same, with more conditions."""
         return self.but(conditions=(*self.conditions, *conditions))
@@ -95,16 +122,21 @@ class Plan:
     def is_plain(self) -> bool:
         """Whether it only says which rows, in which order and how many."""
         return not (
-            self.distinct or self.include or self.columns or self.options or self.joins or self.lock is not None
+            self.distinct
+            or self.include
+            or self.columns
+            or self.options
+            or self.joins
+            or self.computed
+            or self.lock is not None
         )
 
     def shape(self) -> tuple[object, ...] | None:
         """What its statement depends on, without the values; None where only SQL says it."""
-        order = tuple(column.key for column in self.order)
+        order = tuple(map(_KEY, self.order))
         if self.conditions or None in order:
             return None
-        compared = tuple(lookup for lookup, _ in self.lookups)
-        return compared, order, self.most is None, self.skip is None, self.shown
+        return tuple(map(_LOOKUP, self.lookups)), order, self.most is None, self.skip is None, self.shown
 
     def with_places(self, model: type) -> tuple[Self, list[str]]:
         """The same with parameters in the place of its values, and their names, as `parameters` orders them."""
@@ -119,8 +151,12 @@ class Plan:
 
     def parameters(self) -> list[object]:
         """The values for the parameters of `with_places`."""
-        values = [value for _, value in self.lookups]
-        return values + [count for count in (self.most, self.skip) if count is not None]
+        values = list(map(_VALUE, self.lookups))
+        if self.most is not None:
+            values.append(self.most)
+        if self.skip is not None:
+            values.append(self.skip)
+        return values
 
     # -- variations ----------------------------------------------------------------------------------------------
 
@@ -133,6 +169,14 @@ class Plan:
     def ordered(self, model: type) -> Self:
         """The same, by primary key where no order was asked for."""
         return self if self.order else self.but(order=by_primary_key(model))
+
+    def first(self, model: type) -> Self:
+        """The same, for the first row alone."""
+        order = self.order
+        if not order:
+            entity = model.__dict__.get(ENTITY) or entity_of(model)
+            order = entity.memory.get(by_primary_key) or by_primary_key(model)
+        return self.but(order=order, most=1 if self.most is None else min(1, self.most))
 
     def backwards(self, model: type, call: str = "last") -> Self:
         """The same in the opposite order.
@@ -178,7 +222,8 @@ class Plan:
         """SELECT of the model's rows, with everything the query asks for."""
         hidden = criteria_of(model, self.shown)
         options = (*self._include_options(model), *self.columns, *self.options, *hidden)
-        statement: Select[Any] = select(cast("type[Any]", model))
+        computed = [column.expression for _, column in self.computed]
+        statement = cast("Select[Any]", select(cast("type[Any]", model), *computed))
         if options:
             statement = statement.options(*options)
         # Rows of a model differ; and not every type that they may have can be compared (json on PostgreSQL).

@@ -19,9 +19,11 @@ class PreparedStatement:
     Attributes:
         command: What the driver is given.
         load: What is made of its rows.
+        tail: Constants that follow the values of a call, which are parameters as they are and in their order; None
+            where `parameters` has to make them.
     """
 
-    __slots__ = ("_names", "_places", "command", "load")
+    __slots__ = ("_names", "_places", "command", "load", "tail")
 
     def __init__(
         self,
@@ -43,6 +45,7 @@ class PreparedStatement:
         self._names = None if compiled.positional else [_in_text(compiled, name) for name in order]
         numbers = {name: number for number, name in enumerate(places)}
         self._places = [_place(compiled, name, numbers) for name in order or ()]
+        self.tail = None if self._names else _tail(self._places, len(places))
 
     def parameters(self, values: Sequence[object]) -> Any:
         """The parameters of the statement for the values of a call.
@@ -58,6 +61,15 @@ class PreparedStatement:
         except Exception as error:
             raise StatementError(str(error), self.command.sql, None, error) from error
         return given if self._names is None else dict(zip(self._names, given, strict=True))
+
+
+def _tail(places: Sequence[tuple[int | None, Load | None, object]], count: int) -> tuple[object, ...] | None:
+    """The constants behind `count` values that are given as they are."""
+    given, constants = places[:count], places[count:]
+    as_they_are = [number for number, convert, _ in given if convert is None] == list(range(count))
+    if not as_they_are or any(number is not None for number, _, _ in constants):
+        return None
+    return tuple(constant for _, _, constant in constants)
 
 
 def _place(compiled: Any, name: str, numbers: Mapping[str, int]) -> tuple[int | None, Load | None, object]:

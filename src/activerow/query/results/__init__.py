@@ -2,15 +2,16 @@
 
 - `pages`, `keyset`, `cursors`: numbered pages, pages that follow each other, and the text between them.
 - `stream`, `batches`: many rows in little memory.
-- `schema_tree`, `projection`, `json_text`: rows in the form of a Pydantic model, and as JSON.
+- `schema_tree`, `projection`: rows in the form of a Pydantic model.
+- `json_text`, `evident_json`: rows as JSON, without a schema and with one.
 - `groups`: `group_by`.
 """
 
 from activerow.query.results.groups import A, B, Computed, Groups, groups_of
 from activerow.query.results.json_text import json_rows
 from activerow.query.results.pages import Numbered, Step, check_walk
-from activerow.query.results.projection import check_projection, projected
-from activerow.query.results.schema_tree import Schema, json_objects, shape_of
+from activerow.query.results.projection import Layout, Projected, check_projection, projected, single_layout
+from activerow.query.results.schema_tree import Schema, Shape, json_objects, shape_of
 from activerow.query.results.stream import Stream
 
 __all__ = [
@@ -18,8 +19,11 @@ __all__ = [
     "B",
     "Computed",
     "Groups",
+    "Layout",
     "Numbered",
+    "Projected",
     "Schema",
+    "Shape",
     "Step",
     "Stream",
     "check_projection",
@@ -29,4 +33,5 @@ __all__ = [
     "json_rows",
     "projected",
     "shape_of",
+    "single_layout",
 ]

@@ -18,6 +18,7 @@ from activerow.mapping import criteria_of, mapper_of, primary_key_names
 from activerow.query.lookups import Column, Hops, joined, related_alias
 from activerow.query.plan import Plan
 from activerow.query.related import KEYS_PER_STATEMENT, statement_to
+from activerow.query.results.evident_json import plain_fields
 from activerow.query.results.schema_tree import Shape, collection_of
 from activerow.query.steps import Step, Steps
 
@@ -50,16 +51,24 @@ def check_projection(model: type, plan: Plan, terminal: str) -> None:
         )
 
 
+def single_layout(plan: Plan, shape: Shape) -> "Layout | None":
+    """What stands where in the rows, if one statement reads all that is asked for, the same at all times."""
+    if plan.options or plan.computed or not _is_fixed(shape):
+        return None
+    layout = _layout_of(shape, joins=True)
+    return layout if layout.part.is_alone() else None
+
+
 def projected(model: type, plan: Plan, shape: Shape) -> Steps[list[Projected]]:
     """The rows of a query in the given shape, with what they are related to."""
     layout = _layout_of(shape, joins=not plan.options)
-    result = yield Step(layout.narrowed(model, plan))
-    part = layout.part
+    computed = [column.expression for name, column in plan.computed if name in shape.computed]
+    result = yield Step(layout.narrowed(model, plan).add_columns(*computed))
+    part, width = layout.part, len(layout.columns)
     rows: dict[Any, Projected] = {}
-    for row in result:
-        key = part.key(row)
-        if key not in rows:  # as all() does it: a condition that brings in another table may repeat a row
-            rows[key] = part.build(row)
+    for key, row in layout.by_key(result).items():
+        rows[key] = part.build(row)
+        rows[key].__dict__.update(zip(shape.computed, row[width:], strict=True))
     given = cast("tuple[LoaderCriteriaOption, ...]", plan.options)
     options = (*[option for option in given if option.propagate_to_loaders], *criteria_of(model, plan.shown))
     found = list(rows.values())
@@ -81,6 +90,10 @@ class _Part:
     constants: Mapping[str, object]
     joined: "tuple[tuple[str, _Part], ...]"
     fetched: "tuple[_Fetched, ...]"
+
+    def is_alone(self) -> bool:
+        """Whether no other statement is needed."""
+        return not self.fetched and all(part.is_alone() for _, part in self.joined)
 
     def build(self, row: Sequence[Any]) -> Projected:
         """The entity of a row, and those that are joined to it."""
@@ -106,7 +119,7 @@ class _Fetched:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Layout:
+class Layout:
     """The columns of a query's own statement, and what is made of them."""
 
     columns: tuple[Column, ...]
@@ -117,18 +130,42 @@ class _Layout:
         """The statement for the rows of `plan`."""
         return plan.but(distinct=False).onto(self.statement, model, self.columns)
 
+    def by_key(self, cells: Iterable[Sequence[Any]]) -> dict[Any, Sequence[Any]]:
+        """Each row once, as all() does it: a condition that brings in another table may repeat a row."""
+        key, rows = self.part.key, dict[Any, Sequence[Any]]()
+        for row in cells:
+            rows.setdefault(key(row), row)
+        return rows
 
-_layouts: "WeakKeyDictionary[Shape, dict[bool, _Layout]]" = WeakKeyDictionary()
+    def built(self, cells: Iterable[Sequence[Any]]) -> list[Projected]:
+        """The rows, and those that are joined to them."""
+        return [self.part.build(row) for row in self.by_key(cells).values()]
+
+    def plain_json(self, schema: type, cells: Sequence[Sequence[Any]], *, once: bool) -> bytes | None:
+        """The rows as the JSON of a schema; None where that needs the schema's objects.
+
+        Args:
+            schema: Whose JSON it is.
+            cells: The rows.
+            once: No row is repeated.
+        """
+        part, fields = self.part, plain_fields(schema)
+        if fields is None or part.joined or part.constants:
+            return None
+        return fields.json(part.names, cells if once else list(self.by_key(cells).values()))
 
 
-def _layout_of(shape: Shape, *, joins: bool) -> _Layout:
+_layouts: "WeakKeyDictionary[Shape, dict[bool, Layout]]" = WeakKeyDictionary()
+
+
+def _layout_of(shape: Shape, *, joins: bool) -> Layout:
     known = _layouts.setdefault(shape, {})
     layout = known.get(joins)
     if layout is None:
         writer = _Writer(shape.model, joins=joins)
         part = writer.part(shape, ())
         statement = select(*[column.expression for column in writer.columns])
-        layout = _Layout(tuple(writer.columns), cast("Select[Any]", statement), part)
+        layout = Layout(tuple(writer.columns), cast("Select[Any]", statement), part)
         if _is_fixed(shape):
             known[joins] = layout
     return layout
