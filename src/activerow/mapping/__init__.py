@@ -57,7 +57,7 @@ from activerow.mapping.keys import UniqueKey, keys_of, unique_keys
 from activerow.mapping.listeners import Listeners, own_listener
 from activerow.mapping.methods import on_class, on_instance
 from activerow.mapping.partly_loaded import forget_conditions, is_partial, mark_partial, mark_whole
-from activerow.mapping.plain_table import PlainTable, against_direct
+from activerow.mapping.plain_table import PlainTable, against_direct, own_default
 from activerow.mapping.read_only import refused_name
 from activerow.mapping.relation_guard import install_guard
 from activerow.mapping.type_checks import Check
@@ -141,6 +141,7 @@ __all__ = [
     "next_version",
     "on_class",
     "on_instance",
+    "own_default",
     "own_listener",
     "primary_key_names",
     "refusal",

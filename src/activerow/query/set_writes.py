@@ -134,7 +134,7 @@ class SetCall(Write[int]):
         values = dict(self.given)
         for column in plain.moving if values else ():
             if column.on_update is not None and column.name not in values:
-                values[column.name] = column.on_update()
+                values[column.name] = column.on_update({})
         form = plan.shape() if plan.is_plain and plan.most is None and plan.skip is None else None
         if form is None or any(map(is_expression, values.values())):
             return self._unshaped(plain, values, shop)

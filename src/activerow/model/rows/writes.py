@@ -160,7 +160,7 @@ class Saving(_RowWrite):
             check_values(entity.mapper, changed, operation="update", backend=shop.dialect.name)
         for column in plain.moving:
             if column.name not in changed and column.on_update is not None:
-                self._moved[column.name] = column.on_update()
+                self._moved[column.name] = column.on_update({})
         values = {**changed, **self._moved}
         names = [name for name in plain.by_name if name in values]
         statement = update_statement(plain, shop, names)
