@@ -1,4 +1,4 @@
-"""`Without`: members leave a relation that nobody has loaded."""
+"""`With` and `Without`: members join and leave a relation that nobody has loaded."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from sqlalchemy import inspect
 
 from activerow import Database, Q
 from activerow.errors import NotLoadedError, UsageError
-from activerow.members import Without
+from activerow.members import With, Without
 from tests.models.bookshop import Author, Base, Book, Folder, Tag, book_tags, undone
 from tests.tools.backends.active import MakeDatabase
 from tests.tools.backends.plugin import OtherConnection
@@ -151,3 +151,44 @@ async def test_wrong_values_are_refused(db: Database) -> None:
     with pytest.raises(NotLoadedError, match="load"):
         book.fill(tags=Without(tag))
     assert repr(Without(tag)) == "Without(<Tag name='a'>)"
+
+
+@pytest.mark.parametrize("loaded", [True, False])
+async def test_what_is_no_member_yet_is_added(db: Database, other_connection: OtherConnection, loaded: bool) -> None:
+    """New and stored rows, each once; a member is passed over, whether the unit is its own or an open one."""
+    book = await (Book.query().include("tags") if loaded else Book.query()).get(1)
+    a, b, c = [await Tag.get(name) for name in "abc"]
+    await book.update(tags=Without(b, c))
+
+    assert await book.update(tags=With(a)) is None
+    assert await book.update(tags=With(a, b, b)) is book
+    assert await tags_of(other_connection) == "ab"
+    async with db.transaction():
+        held = await Book.get(1)
+        await held.update(tags=With(await Tag.get("b"), await Tag.get("c"), Tag(name="new")))
+    assert await tags_of(other_connection) == "abc"
+    assert await Book.filter_by(tags__name="new").exists()
+    if loaded:
+        assert {tag.name for tag in book.tags} == {"a", "b"}
+    else:
+        with pytest.raises(NotLoadedError):
+            _ = book.tags
+
+
+async def test_children_move_and_new_rows_take_members(db: Database) -> None:
+    """Of a one-to-many relation the foreign key changes; a new row has nothing yet; one row is set, not added."""
+    book, other = await Book.get(1), await Book.create(id=9, title="u", author_id=2)
+
+    ada = await Author.get(1)
+    with statements(db) as sent:
+        await ada.update(books=With(book, other))
+    assert len([sql for sql in sent if sql.startswith("UPDATE")]) == 1
+    assert await Book.filter_by(author_id=1).count() == 2
+    eve = await Author.create(id=3, email="e@x.org", books=With(other))
+    assert await Book.filter_by(author=eve).pluck("title") == ["u"]
+    with pytest.raises(UsageError, match="leads to one row: set it to the row"):
+        await book.update(author=With(eve))
+    with pytest.raises(UsageError, match="takes rows of Book, not Tag"):
+        await ada.update(books=With(await Tag.get("a")))
+    with pytest.raises(NotLoadedError):
+        (await Author.get(1)).fill(books=With(book))

@@ -2,6 +2,7 @@
 
 from typing import assert_type
 
+from activerow.aggregates import Count, Exists
 from activerow.query.query import Query
 from activerow.query.results.stream import Stream
 from typing_tests.model import User
@@ -14,6 +15,8 @@ def links() -> None:
     assert_type(User.where(User.age > 3).limit(1), Query[User])
     assert_type(User.order_by("-created_at", User.id).offset(1), Query[User])
     assert_type(User.query().include("posts", User.posts).for_update(), Query[User])
+    computed = User.query().annotate(posts_written=Count("posts"), busy=Exists("posts", id=1), old=User.age > 18)
+    assert_type(computed.filter_by(posts_written=1), Query[User])
 
 
 async def streams() -> None:

@@ -16,9 +16,9 @@ from notification.deps import Services
 from notification.docs.openapi import DocumentedAPI
 from notification.docs.page import serve_docs
 from notification.docs.status_page import DATABASE, NAME, QUEUE, StatusPage
+from notification.errors import BodyTooComplexError, BodyTooLargeError
 from notification.http.access import Access, Keeper
 from notification.http.allowed_methods import on_method_not_allowed
-from notification.http.body_limit import BodyLimit
 from notification.http.client_address import ClientAddress
 from notification.http.problems import PROBLEMS, on_problem
 from notification.http.redirects import OwnRedirects
@@ -45,6 +45,8 @@ from notification.settings import Settings
 from notification.social.providers import configured
 from notification.use_cases.readiness import Probe, Readiness, ask_database, ask_queue
 from notification.use_cases.signed_calls import SignedCalls
+from serving.body_limit import BodyLimit
+from serving.json_limit import JsonLimit
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -107,8 +109,9 @@ def _probes(dispatch: Dispatch, rates: Rates) -> dict[str, Probe]:
 def _surround(app: FastAPI, settings: Settings, services: Services) -> None:
     """Put middleware around the application, innermost first."""
     keeper = Keeper(services.tokens, SignedCalls(services.vault, services.known_keys), services.rates)
+    app.add_middleware(JsonLimit, refusal=BodyTooComplexError)
     app.add_middleware(Access, keeper=keeper)
-    app.add_middleware(BodyLimit, limit=settings.max_body_bytes)
+    app.add_middleware(BodyLimit, limit=settings.max_body_bytes, refusal=BodyTooLargeError)
     app.add_middleware(UnexpectedErrors)
     app.add_middleware(
         CORSMiddleware,

@@ -38,6 +38,7 @@ ApiError
 ├── TooManyAddressesError
 ├── RateLimitedError
 ├── BodyTooLargeError
+├── BodyTooComplexError
 ├── UntrustedHostError
 └── SignedCallError
     ├── SignatureMissingError     no key, timestamp or signature
@@ -305,6 +306,13 @@ class BodyTooLargeError(ApiError):
 
     code = "body_too_large"
     message = "The request's body is too large."
+
+
+class BodyTooComplexError(ApiError):
+    """The body's JSON has more values, or is nested deeper, than any request needs."""
+
+    code = "body_too_complex"
+    message = "The request's JSON has too many values or is nested too deeply."
 
 
 class UntrustedHostError(ApiError):

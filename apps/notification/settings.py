@@ -62,7 +62,6 @@ class Settings(ServiceSettings):
     login_rate: str = "20/minute"
     service_rate: str = "600/minute"
     redis_url: SecretStr = SecretStr("")
-    max_body_bytes: int = Field(default=1_048_576, ge=1)
 
     log_dir: Path = Field(default=Path("logs"), validate_default=True)
     log_backup_count: int = Field(default=30, ge=0)

@@ -60,6 +60,7 @@ class ServiceSettings(BaseSettings):
     port: Port = 8000
     reload: bool = False
     log_level: LogLevel = "INFO"
+    max_body_bytes: int = Field(default=1_048_576, ge=1)
 
 
 def explain(error: ValidationError, *, prefix: str = "") -> list[str]:

@@ -2,6 +2,8 @@
 
 ```
 ShopError
+├── BodyTooLargeError     longer than bodies may be
+├── BodyTooComplexError   more JSON than any request needs
 ├── UnknownProductError   an order names products that there are not
 └── OutOfStockError       fewer are left than an order asks for
 ```
@@ -20,6 +22,24 @@ class ShopError(Exception):
 
     code: ClassVar[str]
     places: tuple[tuple[str | int, ...], ...] = ()
+
+
+class BodyTooLargeError(ShopError):
+    """The body is longer than `SHOP_MAX_BODY_BYTES`."""
+
+    code = "body_too_large"
+
+    def __str__(self) -> str:
+        return "The request's body is too large."
+
+
+class BodyTooComplexError(ShopError):
+    """The body's JSON has more values, or is nested deeper, than any request needs."""
+
+    code = "body_too_complex"
+
+    def __str__(self) -> str:
+        return "The request's JSON has too many values or is nested too deeply."
 
 
 class UnknownProductError(ShopError):

@@ -21,7 +21,7 @@ from activerow.errors import (
     UniqueViolationError,
 )
 from activerow.fastapi import Problem, Problems
-from shop.errors import OutOfStockError, UnknownProductError
+from shop.errors import BodyTooComplexError, BodyTooLargeError, OutOfStockError, UnknownProductError
 
 # Codes are never used again for something else.
 PROBLEMS: Final[Mapping[Any, Problem]] = MappingProxyType(
@@ -31,6 +31,8 @@ PROBLEMS: Final[Mapping[Any, Problem]] = MappingProxyType(
         UniqueViolationError: Problem(409, "4090102", "Already exists"),
         (ForeignKeyViolationError, "delete"): Problem(409, "4090103", "Still in use"),
         StaleRecordError: Problem(409, "4090104", "Changed meanwhile"),
+        BodyTooLargeError: Problem(413, "4130101", "Body too large"),
+        BodyTooComplexError: Problem(413, "4130102", "Body too complex"),
         UnknownProductError: Problem(422, "4220101", "Unknown product"),
         ForeignKeyViolationError: Problem(422, "4220102", "Unknown reference"),
         InvalidDataError: Problem(422, "4220103", "Invalid value"),

@@ -3,16 +3,17 @@
 An aggregate is over the rows of a group, or, where its path crosses a to-many relation, over the related rows of those.
 Related rows are counted in a subquery of their own: none makes zero, and two relations do not multiply each other.
 
+`Exists("posts")` says whether there is one.
+
 Numbers have the same type on every backend: counts and sums of integers are `int`; averages are `float`, of `Numeric`
 columns `Decimal`, like their sums. Nothing to take makes None, of `Count` 0.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, TypeVar
 
-from sqlalchemy import (
-    ColumnExpressionArgument,
-)
+from sqlalchemy import ColumnExpressionArgument
 
 from activerow.q import Q
 
@@ -77,3 +78,23 @@ class Max(Aggregate[Any]):
     """The largest value."""
 
     function = "max"
+
+
+class Exists:
+    """Whether there is a related row: `Exists("favorited_by", id=me.id)`, `Exists("posts", Q(published=True))`.
+
+    For `annotate` and `values`, of each row. All lookups ask for the same related row.
+
+    Attributes:
+        of: The relation, as a name, a path across relations, or an attribute.
+        where: Lookups on the related row; None where any will do.
+    """
+
+    __slots__ = ("of", "where")
+
+    def __init__(self, of: Taken, /, *where: Q | Mapping[str, object], **lookups: object) -> None:
+        self.of = of
+        self.where = Q(*where, **lookups) if where or lookups else None
+
+    def __repr__(self) -> str:
+        return f"Exists({self.of if isinstance(self.of, str) else 'SQL'})"

@@ -11,7 +11,7 @@ from typing import Any, Final
 from sqlalchemy import Column, Index, Table, event, text
 from sqlalchemy.sql.elements import conv
 
-from activerow.backends import marker
+from activerow.backends import has_marker, marker
 
 VISIBLE: Final = "activerow_visible"
 """In the `info` of an index: it covers the rows that reads do not pass over."""
@@ -43,12 +43,7 @@ def include_object(thing: Any, name: str | None, kind: str, reflected: bool, com
     """Alembic's `include_object`: what MySQL and MariaDB have beside such an index is no difference to the models."""
     if kind == "column" and reflected:
         return not (thing.computed is not None and any(marker(index) == name for index in thing.table.indexes))
-    if (
-        kind == "index"
-        and not reflected
-        and compare_to is not None
-        and thing.dialect_kwargs.get("mysql_where") is not None
-    ):
+    if kind == "index" and not reflected and compare_to is not None and has_marker(thing):
         names = [column.name for column in thing.columns]
         return [column.name for column in compare_to.columns] != [*names, marker(thing)]
     return True

@@ -8,8 +8,7 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.sql.operators import OperatorType
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
-from activerow.backends import ServerElement, backend_of
-from activerow.errors import InvalidDataError
+from activerow.backends import ServerElement, backend_of, in_utc
 
 
 def utc_now() -> datetime:
@@ -52,22 +51,6 @@ class UTCDateTime(TypeDecorator[datetime]):
     def coerce_compared_value(self, op: OperatorType | None, value: Any) -> TypeEngine[Any]:  # noqa: ARG002
         # What is added to a moment is a duration; whatever is compared with one must be a moment.
         return Interval() if isinstance(value, timedelta) else self
-
-
-def in_utc(value: object) -> datetime:
-    """The same moment in UTC.
-
-    Raises:
-        InvalidDataError: `value` is no datetime, or one without a time zone, or in UTC not in the years 1 to 9999.
-    """
-    if not isinstance(value, datetime):
-        raise InvalidDataError(reason=f"a datetime is needed, not {type(value).__name__}")
-    if value.utcoffset() is None:
-        raise InvalidDataError(reason="a datetime with a time zone is needed, like datetime.now(UTC)")
-    try:
-        return value.astimezone(UTC)
-    except OverflowError as error:
-        raise InvalidDataError(reason="a datetime that is in the years 1 to 9999 in UTC too is needed") from error
 
 
 class utcnow(ServerElement[datetime]):  # noqa: N801  # reads like func.now() in a statement

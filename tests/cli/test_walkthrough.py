@@ -160,7 +160,7 @@ async def test_the_small_commands(tmp_path: Path) -> None:
         tmp_path,
         ["models"],
         ["erd"],
-        ["erd", "--format", "svg", "-o", "tables.svg"],
+        ["erd", "-o", "tables.svg"],
         ["revision", "--empty", "-m", "fill names"],
         ["stamp"],
         ["revision", "--drop-last"],
@@ -172,13 +172,38 @@ async def test_the_small_commands(tmp_path: Path) -> None:
     )
 
     assert codes(ended) == [0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0]
-    assert ended[0].out == "Note\tnotes\tid*, title, created_at, updated_at\t\n"
+    assert ended[0].out == "Note\tnotes\tid*, title, created_at, updated_at\t\tyes\n"
     assert "integer id PK" in ended[1].out
     assert "<svg" in (tmp_path / "tables.svg").read_text("utf-8")
     assert "fill_names" in ended[7].out
     assert 'activerow revision -m "users have a name"' in re.sub(r"\s+", " ", ended[8].out)
     assert ended[9].out.startswith("activerow")
     assert not list((tmp_path / "migrations" / "versions").glob("*.py"))
+
+
+async def test_a_package_in_src_is_found(tmp_path: Path) -> None:
+    """`init` writes `path` for it; `sql --down` asks where the database is."""
+    package = tmp_path / "src" / "shop"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text(
+        "from sqlalchemy.orm import DeclarativeBase\n"
+        "from activerow import ActiveRecord, Database\n\n\n"
+        "class Base(ActiveRecord, DeclarativeBase):\n    pass\n\n\n"
+        'db = Database("sqlite:///shop.db", base=Base)\n',
+        "utf-8",
+    )
+
+    ended = await shell(
+        tmp_path,
+        ["--database", "shop:db", "init"],
+        ["revision", "--empty", "-m", "first"],
+        ["upgrade"],
+        ["sql", "base", "--down"],
+    )
+
+    assert codes(ended) == [0, 0, 0, 2]
+    assert 'path = ["src"]' in (tmp_path / "pyproject.toml").read_text("utf-8")
+    assert "--start" in ended[3].err
 
 
 async def test_the_shell_can_complete_commands(tmp_path: Path) -> None:

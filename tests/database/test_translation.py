@@ -418,14 +418,14 @@ async def test_any_other_failure_of_a_write_is_a_save_error(engine: AsyncEngine)
 
 
 REFUSAL = {
-    "sqlite": "CREATE TEMP TRIGGER refuse BEFORE INSERT ON users BEGIN SELECT RAISE(ABORT, 'no'); END",
-    "postgresql": "DO $$ BEGIN RAISE EXCEPTION 'no'; END $$",
-    "mysql": "SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'no'",
+    "sqlite": "CREATE TEMP TRIGGER refuse BEFORE INSERT ON users BEGIN SELECT RAISE(ABORT, 'not this one'); END",
+    "postgresql": "DO $$ BEGIN RAISE EXCEPTION 'not this one'; END $$",
+    "mysql": "SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'not this one'",
 }
 
 
 async def test_what_the_database_refuses_by_its_own_code_is_a_save_error(backend: Backend, engine: AsyncEngine) -> None:
-    """Triggers and procedures have a code of their own everywhere."""
+    """Triggers and procedures have a code of their own everywhere, and say why."""
 
     async def refused(session: AsyncSession) -> None:
         await session.execute(text(REFUSAL[backend.dialect]))
@@ -434,7 +434,7 @@ async def test_what_the_database_refuses_by_its_own_code_is_a_save_error(backend
     error = await failure(engine, refused)
 
     assert type(error) is SaveError
-    assert "refused it" in str(error)
+    assert "not this one" in str(error)
 
 
 async def test_a_class_that_is_not_mapped_is_no_model(engine: AsyncEngine) -> None:

@@ -29,7 +29,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import mysql, postgresql
 
 from activerow.backends import BACKENDS
-from activerow.mapping import are_evident, check_for, comparing_check, evident
+from activerow.mapping import all_evident, are_evident, check_for, comparing_check, evident
 from activerow.types import UTCDateTime
 
 
@@ -83,6 +83,8 @@ def test_what_is_evident_passes_the_check(type_: Any, check_of: Any) -> None:
         if are_evident({"column": value}, known):
             wrong = [backend.name for backend in BACKENDS if check is not None and check(value, backend.name)]
             assert wrong == [], value
+        several = [value, None, value]
+        assert all_evident(several, known["column"]) is (value is None or are_evident({"column": value}, known))
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Column, Integer, MetaData, String, Table, TypeDecorator, text
 
 from activerow import Database
 from activerow.errors import UniqueViolationError
@@ -154,6 +154,49 @@ async def test_two_bases_of_one_database_are_compared_together(make_database: Ma
     await migrations.upgrade()
 
     assert {"create table boxes", "create table staff", "create table desks"} <= set(written.changes)
+    assert await migrations.check() == []
+
+
+class Keyed(TypeDecorator[str]):
+    """A type that needs an argument of its own, which its `repr` does not show."""
+
+    impl = String
+    cache_ok = True
+
+    def __init__(self, key: str, length: int = 40) -> None:
+        self.key = key
+        super().__init__(length)
+
+
+class Box:
+    """What has a type in it."""
+
+    class Inner(TypeDecorator[str]):
+        """A type inside of a class."""
+
+        impl = String(9)
+        cache_ok = True
+
+
+def own_types(metadata: MetaData) -> None:
+    """Columns of the project's own types."""
+    kinds: dict[str, TypeDecorator[str]] = {"keyed": Keyed("SECRET"), "inner": Box.Inner()}
+    columns: list[Column[str]] = [Column(name, kind) for name, kind in kinds.items()]
+    Table("own", metadata, Column("id", Integer, primary_key=True), *columns)
+
+
+async def test_types_of_ones_own_are_written_as_they_are_made(make_database: MakeDatabase, folder: Path) -> None:
+    """The whole call, or the plain SQL type where it is not known; no argument that is nobody's business."""
+    migrations = Migrations(await make_database(base_with(own_types), create=False), folder)
+
+    written = await migrations.revision("own types")
+    await migrations.upgrade()
+
+    assert written.path is not None
+    text = written.path.read_text("utf-8")
+    assert f"{__name__}.Box.Inner(length=9)" in text
+    assert "sa.String(length=40)" in text
+    assert "SECRET" not in text
     assert await migrations.check() == []
 
 

@@ -75,6 +75,26 @@ async def test_tables_with_rows_may_refuse_or_block(migrations: Migrations, back
     assert written.path is None
 
 
+async def test_rows_that_break_a_new_rule_are_counted(migrations: Migrations) -> None:
+    """Doubled values, rows that break a check and rows that refer to nothing are told, with a query that finds them."""
+    async with migrations.database.engine.begin() as connection:
+        for number in (1, 2, 3):
+            values = f"({number}, -{number}, 'same', 77)"
+            await connection.execute(text(f"INSERT INTO books (id, count, title, author_id) VALUES {values}"))
+
+    written = await compared(migrations)
+
+    unfit = [finding for finding in written.findings if finding.code == "unfit"]
+    assert {finding.problem.partition(":")[0] for finding in unfit} == {
+        "1 value(s) of title stand in several rows",
+        "3 row(s) break the check positive",
+        "3 row(s) refer to rows of authors that are not there",
+    }
+    async with migrations.database.engine.connect() as connection:
+        for finding in unfit:
+            assert (await connection.execute(text(finding.remedy.partition("found by: ")[2]))).first() is not None
+
+
 async def test_a_finding_says_what_to_write_instead(migrations: Migrations) -> None:
     """The remedy of a rename is the line of the revision that keeps the values."""
     written = await compared(migrations)

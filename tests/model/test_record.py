@@ -25,7 +25,7 @@ from sqlalchemy.orm import (
 from sqlalchemy.schema import CreateTable
 
 from activerow import ActiveRecord, Database
-from activerow.errors import NotBoundError, NotLoadedError, ReservedNameError
+from activerow.errors import NotBoundError, NotLoadedError, ReservedNameError, UnknownFieldError
 from activerow.mixins import AutoTableName, Timestamps
 from tests.models.bookshop import Author, sent
 from tests.models.bookshop import Base as Bookshop
@@ -301,6 +301,21 @@ async def test_repr_shows_what_the_model_names(make_database: MakeDatabase) -> N
     assert repr(told) == "<Told new name='a'>"
     await told.save()
     assert repr(await Told.get(told.id)) == f"<Told id={told.id} name='a'>"
+    assert repr(Told(name="a" * 99)) == f"<Told new name='{'a' * 59}...>"
+
+
+def test_a_name_to_show_that_the_model_does_not_have_is_refused() -> None:
+    """When the class is made, with the name that was meant."""
+    base: Any = type("Apart", (ActiveRecord, DeclarativeBase), {})
+    body: dict[str, Any] = {
+        "__annotations__": {"id": Mapped[int], "title": Mapped[str]},
+        "__tablename__": "misspelt",
+        "__repr_attrs__": ("tilte",),
+        "id": mapped_column(primary_key=True),
+    }
+
+    with pytest.raises(UnknownFieldError, match="Misspelt has no field 'tilte'; did you mean 'title'"):
+        type("Misspelt", (base,), body)
 
 
 async def test_repr_of_an_expired_row_needs_nothing(make_database: MakeDatabase) -> None:

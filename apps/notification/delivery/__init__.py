@@ -11,6 +11,7 @@
 | `courier` | one attempt to deliver one notification |
 | `senders` | the channels that this installation has |
 | `email` | over SMTP, or into a folder |
+| `headers` | headers of e-mails, written to the byte |
 | `kakao` | over the HTTP service of KAKAO_API_URL |
 | `webhook` | to an address that the caller named |
 | `addresses` | which addresses of others may be called |

@@ -14,6 +14,7 @@ from urllib.parse import unquote, urlsplit
 import aiosmtplib
 
 from notification.delivery.failures import TryAgainError, UndeliverableError
+from notification.delivery.headers import mailboxes, plain, unstructured
 from notification.models import Notifications
 
 _PERMANENT = 500
@@ -21,8 +22,8 @@ _PORTS = {"smtp": 25, "smtps": 465}
 _SUBMISSION_PORT = 587
 
 
-def compose(notification: Notifications, sender: str) -> EmailMessage:
-    """The message as it travels.
+def compose(notification: Notifications, sender: str) -> bytes:
+    """The message as it travels: the headers of `headers.py`, and a text.
 
     Its Message-ID is the same in every attempt, so that a mail server can recognise one that it has already.
 
@@ -30,18 +31,20 @@ def compose(notification: Notifications, sender: str) -> EmailMessage:
         UndeliverableError: It cannot be written as an e-mail.
     """
     payload, domain = notification.payload, sender.rpartition("@")[2]
-    message = EmailMessage(policy=policy.SMTP)
+    text = EmailMessage(policy=policy.SMTP)
     try:
-        message["From"] = sender
-        message["To"] = ", ".join(_travelling(address) for address in payload["to"])
-        message["Subject"] = payload["subject"]
-        message["Date"] = format_datetime(notification.created_at)
-        message["Message-ID"] = f"<{notification.id}.{notification.created_at:%Y%m%d%H%M%S.%f}@{domain}>"
-        message["Auto-Submitted"] = "auto-generated"
-        message.set_content(payload["body"])
+        headers = (
+            mailboxes("From", [sender]),
+            mailboxes("To", [_travelling(address) for address in payload["to"]]),
+            unstructured("Subject", payload["subject"]),
+            plain("Date", format_datetime(notification.created_at)),
+            plain("Message-ID", f"<{notification.id}.{notification.created_at:%Y%m%d%H%M%S.%f}@{domain}>"),
+            plain("Auto-Submitted", "auto-generated"),
+        )
+        text.set_content(payload["body"])
     except ValueError as error:
         raise UndeliverableError("it cannot be written as an e-mail") from error
-    return message
+    return b"".join(headers) + text.as_bytes()
 
 
 def _travelling(address: str) -> str:
@@ -72,8 +75,11 @@ class MailServer:
         left: Sequence[str] = notification.payload.get("left", notification.payload["to"])
         try:
             async with self._client() as client:
-                answers, _ = await client.send_message(
-                    message, sender=self.sender, recipients=[_travelling(address) for address in left]
+                answers, _ = await client.sendmail(
+                    self.sender,
+                    [_travelling(address) for address in left],
+                    message,
+                    mail_options=_options(notification.payload["to"]),
                 )
             refused = {address: answer.code for address, answer in answers.items()}
         except aiosmtplib.SMTPRecipientsRefused as error:
@@ -100,6 +106,12 @@ class MailServer:
             # By default the machine's own name is looked up in the DNS, and everybody waits for that.
             local_hostname=self.sender.rpartition("@")[2],
         )
+
+
+def _options(addresses: Sequence[str]) -> list[str]:
+    """What a mail server has to know to take headers and recipients that are not ASCII."""
+    ascii_only = all(_travelling(address).isascii() for address in addresses)
+    return [] if ascii_only else ["SMTPUTF8", "BODY=8BITMIME"]
 
 
 def _translated(error: Exception) -> TryAgainError | UndeliverableError:
@@ -146,7 +158,7 @@ class MailFolder:
 
     async def send(self, notification: Notifications) -> None:
         """Write the file; one that is there from an earlier attempt is replaced."""
-        content = compose(notification, self.sender).as_bytes()
+        content = compose(notification, self.sender)
         await asyncio.to_thread(self._write, f"{notification.id}.eml", content)
 
     async def aclose(self) -> None:

@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from activerow.errors import ActiveRowError, RecordNotFoundError
 from activerow.fastapi import Problems
 from notification.docs.refusals import AT_DOOR
-from notification.errors import ApiError, BodyTooLargeError, UntrustedHostError
+from notification.errors import ApiError, BodyTooComplexError, BodyTooLargeError, UntrustedHostError
 from notification.http.access import door_to
 from notification.http.problems import PROBLEMS
 from notification.schemas.problems import Problem
@@ -91,7 +91,7 @@ def _describe_problems(path: str, operation: dict[str, Any]) -> None:
     examples: list[dict[str, Any]] = [
         *_documents(AT_DOOR[door_to(path)]),
         *operation.pop(_EXTRA, []),
-        *_documents([BodyTooLargeError]),
+        *_documents([BodyTooLargeError, BodyTooComplexError]),
         *(_ANSWERS.document(error) for error in _of_the_framework(operation)),
     ]
     for status in sorted({example["status"] for example in examples}):

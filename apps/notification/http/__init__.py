@@ -7,7 +7,6 @@
 | `request_log` | ids of requests, and a line for each |
 | `unexpected_errors` | answers for errors that nobody expected |
 | `trusted_hosts` | for which host names there are answers |
-| `body_limit` | how long a body may be |
 | `client_address` | where a request comes from, seen through trusted proxies |
 | `redirects` | redirects that name no host |
 | `security_headers` | what browsers are told about answers |

@@ -32,6 +32,7 @@ from notification.errors import (
     AlreadyLinkedError,
     ApiError,
     BodyChangedError,
+    BodyTooComplexError,
     BodyTooLargeError,
     ChannelNotOfferedError,
     DigestMalformedError,
@@ -142,6 +143,7 @@ PROBLEMS: Final[Mapping[Any, Problem]] = MappingProxyType(
         TooManyKeysError: Problem(409, "4090020", "Too many keys"),
         TooManyAddressesError: Problem(409, "4090021", "Too many networks"),
         BodyTooLargeError: Problem(413, "4130001", "Body too large"),
+        BodyTooComplexError: Problem(413, "4130002", "Body too complex"),
         IdempotencyConflictError: Problem(409, "4090030", "Key used before"),
         RequestValidationError: Problem(
             422, "4220001", "Request not valid", "Some of what was sent is missing or not valid."

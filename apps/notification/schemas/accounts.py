@@ -12,7 +12,7 @@ from pydantic import (
 )
 
 from notification.models import SnsType
-from notification.schemas.texts import Email, Line
+from notification.schemas.texts import LINE, Email
 
 
 def _whole_text(value: SecretStr) -> SecretStr:
@@ -26,11 +26,11 @@ def _whole_text(value: SecretStr) -> SecretStr:
 
 # A limit, because hashing a megabyte costs as much as an attack wants.
 Password = Annotated[SecretStr, Field(min_length=1, max_length=1024), AfterValidator(_whole_text)]
-Name = Annotated[Line, Field(max_length=255)]
+Name = Annotated[str, Field(min_length=1, max_length=255), LINE]
 PhoneNumber = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=3, max_length=20, pattern=r"^\+?[0-9(][0-9 ()./-]*$")
 ]
-ProfileImage = Annotated[Line, Field(max_length=1000)]
+ProfileImage = Annotated[str, Field(min_length=1, max_length=1000), LINE]
 
 
 class Credentials(BaseModel):

@@ -7,9 +7,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 
 from notification.models import KeyStatus
 from notification.networks import network_of
-from notification.schemas.texts import Line
+from notification.schemas.texts import LINE
 
-Memo = Annotated[Line, Field(max_length=100)]
+Memo = Annotated[str, Field(min_length=1, max_length=100), LINE]
 
 
 def _normalised(text: str) -> str:

@@ -16,7 +16,7 @@ from pydantic import (
 )
 
 from notification.models import Channel, Delivery, Notifications
-from notification.schemas.texts import Email, Line, Text
+from notification.schemas.texts import LINE, TEXT, Email
 
 
 def _distinct(values: list[str]) -> list[str]:
@@ -43,8 +43,8 @@ class EmailMessage(BaseModel):
     )
 
     to: Annotated[list[Email], Field(min_length=1, max_length=50), AfterValidator(_distinct)]
-    subject: Annotated[Line, Field(max_length=200)]
-    body: Annotated[Text, Field(max_length=100_000)]
+    subject: Annotated[str, Field(min_length=1, max_length=200), LINE]
+    body: Annotated[str, Field(min_length=1, max_length=100_000), TEXT]
 
 
 # In words of JSON Schema, what `KakaoMessage` checks.
@@ -77,11 +77,12 @@ class KakaoMessage(BaseModel):
     )
 
     to: KoreanPhoneNumber
-    message: Annotated[Text, Field(max_length=2000)] | None = None
-    template: Annotated[Line, Field(max_length=100)] | None = None
-    variables: dict[Annotated[Line, Field(max_length=100)], Annotated[Text, Field(max_length=1000)]] = Field(
-        default_factory=dict, max_length=50, json_schema_extra={"additionalProperties": False}
-    )
+    message: Annotated[str, Field(min_length=1, max_length=2000), TEXT] | None = None
+    template: Annotated[str, Field(min_length=1, max_length=100), LINE] | None = None
+    variables: dict[
+        Annotated[str, Field(min_length=1, max_length=100), LINE],
+        Annotated[str, Field(min_length=1, max_length=1000), TEXT],
+    ] = Field(default_factory=dict, max_length=50, json_schema_extra={"additionalProperties": False})
 
     @model_validator(mode="after")
     def _either(self) -> Self:
@@ -100,14 +101,16 @@ class WebhookMessage(BaseModel):
     )
 
     url: Annotated[
-        Line,
+        str,
         Field(
+            min_length=1,
             max_length=2000,
             description="Public, http or https, port 80, 443 or 8000 to 8999.",
-            json_schema_extra={"format": "uri", "pattern": "^https?://[^/]"},
         ),
+        LINE,
+        Field(json_schema_extra={"format": "uri", "pattern": "^https?://[^/]"}),
     ]
-    text: Annotated[Text, Field(max_length=40_000)]
+    text: Annotated[str, Field(min_length=1, max_length=40_000), TEXT]
 
 
 class Accepted(BaseModel):

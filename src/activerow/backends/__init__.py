@@ -4,7 +4,7 @@
 - `sqlite`, `postgresql`, `mysql`: its objects; beside each, what its errors mean (`report` is what they are read into).
 - `known`: which there are, and which one a dialect speaks with.
 - `element`, `text_sql`, `json_sql`: SQL that each writes in words of its own.
-- `values`: patterns of LIKE, and paths into documents.
+- `values`: patterns of LIKE, documents, and paths into them; `moments`: zones and fractions of a second.
 - `explain`: how the server would run a statement.
 - `column_types`: types of columns that are others on some servers.
 - `mysql_indexes`: unique among a part of the rows, which MySQL has no word for.
@@ -29,11 +29,13 @@ from activerow.backends.json_sql import (
     JsonTextMember,
 )
 from activerow.backends.known import BACKENDS, backend_at, backend_named, backend_of
-from activerow.backends.mysql_indexes import marker
+from activerow.backends.moments import in_utc
+from activerow.backends.mysql_indexes import has_marker, marker
 from activerow.backends.report import Report
 from activerow.backends.text_sql import (
     CodePoints,
     DateOf,
+    Exact,
     IExact,
     ILike,
     Like,
@@ -44,7 +46,7 @@ from activerow.backends.text_sql import (
     UnicodeILike,
     Utc,
 )
-from activerow.backends.values import is_index
+from activerow.backends.values import is_index, json_text
 
 __all__ = [
     "BACKENDS",
@@ -55,6 +57,7 @@ __all__ = [
     "Begin",
     "CodePoints",
     "DateOf",
+    "Exact",
     "IExact",
     "ILike",
     "JsonBoolean",
@@ -84,6 +87,9 @@ __all__ = [
     "check_explanation",
     "counting",
     "explained",
+    "has_marker",
+    "in_utc",
     "is_index",
+    "json_text",
     "marker",
 ]

@@ -146,6 +146,11 @@ class Backend:
     moment: DateTime = field(default_factory=DateTime)
     """What a `UTCDateTime` is; without a time zone it holds the wall clock of UTC."""
 
+    types: Mapping[type[TypeEngine[Any]], type[TypeEngine[Any]]] = field(
+        default_factory=dict[type[TypeEngine[Any]], type[TypeEngine[Any]]]
+    )
+    """What stands for SQLAlchemy's types in its engines."""
+
     json_path_type: TypeEngine[Any] = field(default_factory=String)
     json_path: Callable[[tuple[str, ...]], Any] = json_path
     """What is sent for the keys and indexes that lead into a document."""

@@ -24,6 +24,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import mysql
 
 from activerow.backends.backend import Backend, Begin, Prepared, delete_all
+from activerow.backends.moments import MYSQL_MOMENTS
 from activerow.backends.mysql_errors import FAILURES, report
 
 
@@ -51,6 +52,7 @@ _SQL: Final = {
     "Like": "({0} LIKE ({1} COLLATE utf8mb4_bin) ESCAPE '/')",
     "ILike": "(lower({0}) LIKE (lower({1}) COLLATE utf8mb4_bin) ESCAPE '/')",
     "Regex": "({0} REGEXP ({1} COLLATE utf8mb4_bin))",
+    "Exact": "({0} + 0e0)",
     "utcnow": "(UTC_TIMESTAMP(6))",
     "JsonKind": f"NULLIF(JSON_TYPE({_THERE}), 'NULL')",
     "JsonIsList": f"(JSON_TYPE({_THERE}) = 'ARRAY')",
@@ -118,6 +120,7 @@ MYSQL: Final = Backend(
     busy_cursor=True,
     sql=_SQL,
     moment=mysql.DATETIME(fsp=6),
+    types=MYSQL_MOMENTS,
     enums="numbered",
     explain=_explain,
     string=String(255),

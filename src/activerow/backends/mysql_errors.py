@@ -42,7 +42,7 @@ _KINDS: Final[dict[int, tuple[type[DatabaseError], str | None]]] = {
     **dict.fromkeys((1265, 1292, 1366, 1367, 1411, 1416, 3140, 3141, 3156), _WRONG),
     **dict.fromkeys((1300, 3988), (InvalidDataError, "a character that the database cannot store")),
     1365: (InvalidDataError, "division by zero"),
-    1644: (SaveError, "a trigger or procedure refused it"),
+    1644: (SaveError, None),
     **dict.fromkeys((1213, 1614), _DEADLOCK),
     1020: (SerializationError, "another transaction changed what this one read"),
     1206: (TransientError, "the server's lock table is full"),
@@ -60,8 +60,11 @@ _KINDS: Final[dict[int, tuple[type[DatabaseError], str | None]]] = {
     **dict.fromkeys((1037, 1041), (UnavailableError, "out of memory")),
 }
 _FATAL: Final = frozenset({1020, 1047, 1053, 1180, 1206, 1213, 1305, 1614, 1927, 2006, 2013, 2055})
-# No such table, column, function or savepoint: the message names it, and never values.
-_NAMES_ONLY: Final = frozenset({1051, 1054, 1146, 1305})
+# No such table, column, function or savepoint: the message names it, and never values. 1644: a trigger's own words.
+_TOLD: Final = frozenset({1051, 1054, 1146, 1305, 1644})
+# MariaDB's number, and those of MySQL's library.
+_PATTERN: Final = frozenset({1139, *range(3685, 3701)})
+_SIGNAL: Final = "45000"
 _REFERRED_TO: Final = frozenset({1217, 1451})
 
 _ANY_NAME: Final = "`(?:[^`]|``)+`"
@@ -95,12 +98,16 @@ def report(error: BaseException) -> Report:
         return Report()
     message = str(error.args[1]) if len(error.args) > 1 else ""
     kind, reason = _KINDS.get(number, (DatabaseError, None))
+    sqlstate = _sqlstate(error)
+    if sqlstate == _SIGNAL:
+        kind = SaveError  # a trigger's, with a number of its own perhaps
     return Report(
         kind=kind,
         code=number,
-        sqlstate=_sqlstate(error),
-        reason=message if number in _NAMES_ONLY else reason,
+        sqlstate=sqlstate,
+        reason=message if number in _TOLD or sqlstate == _SIGNAL else reason,
         fatal=number in _FATAL,
+        pattern=number in _PATTERN,
         **_names(kind, number, message),
     )
 
@@ -133,8 +140,8 @@ def _names_of_duplicate(message: str) -> dict[str, Any]:
     match = _DUPLICATE.search(message)
     if match is None:
         return {}
-    value, key = match.groups()
-    return {"constraint": key, "values": (value,)}
+    joined, key = match.groups()
+    return {"constraint": key, "joined": joined}
 
 
 def _names_of_foreign_key(message: str, *, is_target: bool) -> dict[str, Any]:

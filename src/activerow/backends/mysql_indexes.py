@@ -24,6 +24,11 @@ def marker(index: Index) -> str:
     return f"{str(index.name)[: _LONGEST_NAME - len(_SUFFIX)]}{_SUFFIX}"
 
 
+def has_marker(index: object) -> bool:
+    """Whether there is one, on these servers."""
+    return isinstance(index, Index) and index.dialect_kwargs.get("mysql_where") is not None
+
+
 @compiles(CreateIndex, *MYSQL.dialects)
 def _create(create: CreateIndex, compiler: DDLCompiler, **options: Any) -> str:
     index = create.element
@@ -44,7 +49,7 @@ def _create(create: CreateIndex, compiler: DDLCompiler, **options: Any) -> str:
 @compiles(DropIndex, *MYSQL.dialects)
 def _drop(drop: DropIndex, compiler: DDLCompiler, **options: Any) -> str:
     index = drop.element
-    if index.dialect_kwargs.get("mysql_where") is None or index.table is None:
+    if not has_marker(index) or index.table is None:
         return cast("str", cast("Any", compiler).visit_drop_index(drop, **options))
     quote = compiler.preparer.quote
     return (

@@ -30,7 +30,7 @@ _KINDS: Final[dict[str, tuple[type[DatabaseError], str | None]]] = {
     "23514": (CheckViolationError, None),
     "23": (SaveError, "a constraint refused it"),
     "44": (SaveError, "the view's condition refused it"),
-    "P0": (SaveError, "a function of the database refused it"),
+    "P0": (SaveError, None),
     "22001": (InvalidDataError, "too long"),
     "22003": (InvalidDataError, "out of range"),
     "22008": (InvalidDataError, "a date or time that does not exist"),
@@ -70,6 +70,7 @@ _REVALIDATING: Final = frozenset(
         *("getTypeInputInfo", "getTypeOutputInfo", "getTypeBinaryInputInfo", "getTypeBinaryOutputInfo"),
     }
 )
+_RAISE: Final = "exec_stmt_raise"
 _OUTDATED: Final = "tables or types were changed since the statement was prepared"
 _FATAL: Final = ("40", "08", "57P", "25P03", "25P04", "3B001")
 
@@ -93,10 +94,12 @@ def report(error: Any) -> Report:
     if sqlstate is None:
         return _report_without_code(error)
     kind, reason = _KINDS.get(sqlstate) or _KINDS.get(sqlstate[:2]) or (DatabaseError, None)
-    if sqlstate[:2] == "42":
-        # A statement that does not compile: the message names tables and columns, never values.
+    source = _said(error, "server_source_function", "source_function")
+    if sqlstate[:2] in {"42", "P0"} or source == _RAISE:
+        # A statement that does not compile: the message names tables and columns, never values. A function's are its
+        # own words.
         reason = _said(error, "message", "message_primary")
-    outdated = _said(error, "server_source_function", "source_function") in _REVALIDATING
+    outdated = source in _REVALIDATING
     if outdated:
         kind, reason = TransientError, _OUTDATED
     columns, values = _key(_said(error, "detail", "message_detail") or "")
@@ -112,6 +115,7 @@ def report(error: Any) -> Report:
         columns=(column,) if column else columns,
         values=() if column else values,
         fatal=sqlstate.startswith(_FATAL),
+        pattern=sqlstate == "2201B",
         outdated=outdated,
     )
 

@@ -19,6 +19,7 @@ from sqlalchemy import (
 )
 
 from activerow.backends.backend import Backend, delete_all
+from activerow.backends.moments import SQLITE_MOMENTS
 from activerow.backends.sqlite_errors import FAILURES, report
 from activerow.backends.values import ANY, ONE, Parts, parts_of
 
@@ -121,6 +122,7 @@ SQLITE: Final = Backend(
     covered=frozenset({"SERIALIZABLE", "REPEATABLE READ", "READ COMMITTED"}),
     sql=_SQL,
     pattern=_pattern,
+    types=SQLITE_MOMENTS,
     json_number=_json_number,
     nulls_first=True,
     row_values=True,

@@ -28,7 +28,7 @@ _KINDS: Final[dict[str, tuple[type[DatabaseError], str | None]]] = {
     "SQLITE_CONSTRAINT_NOTNULL": (NotNullViolationError, None),
     "SQLITE_CONSTRAINT_CHECK": (CheckViolationError, None),
     "SQLITE_CONSTRAINT_DATATYPE": (InvalidDataError, "wrong type"),
-    "SQLITE_CONSTRAINT_TRIGGER": (SaveError, "a trigger refused it"),
+    "SQLITE_CONSTRAINT_TRIGGER": (SaveError, None),
     "SQLITE_CONSTRAINT": (SaveError, "a constraint refused it"),
     "SQLITE_MISMATCH": (InvalidDataError, "wrong type"),
     "SQLITE_TOOBIG": (InvalidDataError, "too long"),
@@ -47,7 +47,11 @@ _KINDS: Final[dict[str, tuple[type[DatabaseError], str | None]]] = {
 # After these SQLite may have rolled back the whole transaction by itself; after the last, its snapshot is of no use.
 _FATAL: Final = ("SQLITE_INTERRUPT", "SQLITE_IOERR", "SQLITE_FULL", "SQLITE_NOMEM", "SQLITE_BUSY_SNAPSHOT")
 
+# What it says of any function of Python's, such as REGEXP.
+_RAISED: Final = "user-defined function raised exception"
 _FAILED: Final = "constraint failed: "
+# SQLite carries out RESTRICT by triggers of its own, and says so: only its words tell them from a trigger's.
+_RESTRICT: Final = ("SQLITE_CONSTRAINT_TRIGGER", "FOREIGN KEY constraint failed")
 _INDEX: Final = re.compile(r"index '(.+)'")
 _STRICT_COLUMN: Final = re.compile(r"column (.+)\.(.+)$")
 
@@ -67,9 +71,11 @@ def report(error: BaseException) -> Report:
     if name is None:
         return Report()
     kind, reason = _kind(name)
-    if kind is DatabaseError:
-        # Messages of statements that do not compile name tables and columns, never values.
-        reason = str(error) if name == "SQLITE_ERROR" else None
+    if (name, str(error)) == _RESTRICT:
+        kind = ForeignKeyViolationError
+    elif name in {"SQLITE_ERROR", "SQLITE_CONSTRAINT_TRIGGER"}:
+        # Messages of statements that do not compile name tables and columns, never values; a trigger's are its own.
+        reason = str(error)
     columns = _columns(kind, str(error))
     return Report(
         kind=kind,
@@ -80,6 +86,7 @@ def report(error: BaseException) -> Report:
         named=str(error).partition(_FAILED)[2] if columns else None,
         constraint=_constraint(kind, str(error)),
         fatal=name.startswith(_FATAL),
+        pattern=reason == _RAISED,
     )
 
 

@@ -1,4 +1,4 @@
-"""SQL that compares text and dates the same way on every backend.
+"""SQL that compares text and dates, and averages numbers, the same way on every backend.
 
 `LIKE` is case-sensitive on PostgreSQL, not on SQLite (for ASCII letters), and up to the collation on MySQL; each class
 here stands for the words that its server needs. A bound value stays the value that was given: `Pattern` turns it into
@@ -8,7 +8,7 @@ the server's kind of pattern when the statement is sent, so one compiled stateme
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Boolean, Date, DateTime, String
+from sqlalchemy import Boolean, Date, DateTime, Float, String
 from sqlalchemy.engine import Dialect
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -84,6 +84,13 @@ class CodePoints(ServerElement[str]):
     """Text that sorts by its characters' numbers, as SQLite and a binary collation do."""
 
     type = String()
+    words = "{0}"
+
+
+class Exact(ServerElement[float]):
+    """A number whose average has all the digits of a float; MySQL gives that of integers four."""
+
+    type = Float()
     words = "{0}"
 
 

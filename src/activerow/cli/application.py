@@ -82,4 +82,4 @@ def _explained(error: ActiveRowError) -> str:
     """The message, with what the server said: a migration has no bound values that must not be shown."""
     cause = error.__cause__ if isinstance(error, DatabaseError) else None
     said = str(getattr(cause, "orig", None) or cause or "")
-    return f"{error}\n  {said}" if said else str(error)
+    return "\n  ".join(filter(None, (str(error), said, *getattr(error, "__notes__", ()))))

@@ -12,7 +12,7 @@ from activerow.cli.drawing import mermaid, svg
 from activerow.cli.output import out, say, show_table
 from activerow.cli.settings import closing, migrations_of, settings_of
 from activerow.database import Database
-from activerow.mapping import fields_of, mapper_of
+from activerow.mapping import against_direct, fields_of, mapper_of
 from activerow.migrations import Check, Migrations, diagnose
 
 _COLOURS = {"ok": "green", "warning": "yellow", "failed": "bold red"}
@@ -25,7 +25,10 @@ def add_to(app: typer.Typer) -> None:
 
 
 def models(context: typer.Context) -> None:
-    """The models, their tables, columns and relations."""
+    """The models, their tables, columns and relations, and whether plain calls need no session.
+
+    What stands against the driver's own call for a model's rows is named in the last column.
+    """
     mapped = _mappers(settings_of(context).project().load())
     if not mapped:
         say("no models seen: name their modules in [tool.activerow] models")
@@ -35,10 +38,11 @@ def models(context: typer.Context) -> None:
             str(getattr(mapper.local_table, "name", "")),
             ", ".join(_column(mapper, name) for name in fields_of(mapper.class_).columns),
             ", ".join(_relation(mapper, name) for name in fields_of(mapper.class_).relations),
+            _direct(mapper.class_),
         )
         for mapper in mapped
     ]
-    show_table("", ("model", "table", "columns", "relations"), rows)
+    show_table("", ("model", "table", "columns", "relations", "direct"), rows)
 
 
 def _mappers(database: Database) -> list[Mapper[Any]]:
@@ -57,18 +61,29 @@ def _relation(mapper: Mapper[Any], name: str) -> str:
     return f"{name}: list of {target}" if relation.uselist else f"{name}: {target}"
 
 
+def _direct(model: type) -> str:
+    reading, writing = against_direct(model)
+    if reading:
+        return f"no: {'; '.join(reading)}"
+    return f"reads alone: {'; '.join(writing)}" if writing else "yes"
+
+
 def erd(
     context: typer.Context,
-    format: Annotated[Literal["svg", "mermaid"], typer.Option(help="A picture, or text for Markdown.")] = "mermaid",  # noqa: A002
+    format: Annotated[  # noqa: A002
+        Literal["svg", "mermaid"] | None,
+        typer.Option(help="A picture, or text for Markdown; by default what the file's name says, else text."),
+    ] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="A file; by default it is printed.")] = None,
 ) -> None:
     """Draw the tables and how they refer to each other.
 
-    Examples: `activerow erd`, `activerow erd --format svg -o tables.svg`
+    Examples: `activerow erd`, `activerow erd -o tables.svg`
     """
     metadata = settings_of(context).project().load().metadata
     tables = [table for known in metadata for table in known.sorted_tables]
-    drawn = svg(tables) if format == "svg" else mermaid(tables)
+    is_picture = format == "svg" or (format is None and output is not None and output.suffix.lower() == ".svg")
+    drawn = svg(tables) if is_picture else mermaid(tables)
     if output is None:
         out.file.write(drawn)
     else:

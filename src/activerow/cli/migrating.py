@@ -8,14 +8,14 @@ from typing import Annotated
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from activerow.cli.output import complain, out, say, show_changes, show_findings, show_table
+from activerow.cli.output import complain, out, say, show_changes, show_findings, show_notes, show_table
 from activerow.cli.settings import closing, migrations_of
 from activerow.migrations import Finding, Migrations, Step
 
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands of this file."""
-    for command in (revision, upgrade, history, current, check, stamp, sql):
+    for command in (revision, upgrade, history, current, check, merge, stamp, sql):
         app.command()(command)
     # `-1` is an argument here, not an option.
     app.command(context_settings={"ignore_unknown_options": True})(downgrade)
@@ -43,6 +43,7 @@ def revision(
 
     consent = _Consent(yes, allow_drop)
     written = asyncio.run(closing(migrations.database, migrations.revision(message, empty=empty, confirm=consent)))
+    show_notes(written.notes)
     seen = f"models seen: {', '.join(written.models) or _NO_MODELS}"
     if written.path is not None:
         say(f"wrote {written.path}")
@@ -95,7 +96,7 @@ def upgrade(
     with _Shown("applied", "upgrading") as shown:
         asyncio.run(closing(migrations.database, migrations.upgrade(revision, on_step=shown.step)))
     if not shown.count:
-        say("nothing to apply")
+        say("nothing to apply: the database is there already")
 
 
 def downgrade(
@@ -147,11 +148,16 @@ def history(context: typer.Context) -> None:
     """All revisions, newest first, and which the database has."""
     migrations = migrations_of(context)
     applied = asyncio.run(closing(migrations.database, _applied(migrations)))
+    entries = migrations.history()
     rows = [
-        ("x" if entry.revision in applied else " ", entry.revision, entry.message, entry.path.name)
-        for entry in migrations.history()
+        ("x" if entry.revision in applied else " ", entry.revision, entry.message, entry.path.name) for entry in entries
     ]
     show_table("", ("applied", "revision", "message", "file"), rows)
+    heads = [entry.revision for entry in entries if entry.is_head]
+    if len(heads) > 1:
+        complain(
+            f"there are {len(heads)} newest revisions ({', '.join(heads)}): `activerow merge -m 'both'` joins them"
+        )
 
 
 async def _applied(migrations: Migrations) -> set[str]:
@@ -174,14 +180,26 @@ def current(context: typer.Context) -> None:
 def check(context: typer.Context) -> None:
     """Compare models and database; drift ends with exit code 1."""
     migrations = migrations_of(context)
-    changes = asyncio.run(closing(migrations.database, migrations.check()))
-    if not changes:
-        say("models and database agree")
+    compared = asyncio.run(closing(migrations.database, migrations.compare()))
+    show_notes(compared.notes)
+    if not compared.changes:
+        say("models and database agree" + (" in what was compared" if compared.notes else ""))
         return
     say("the models differ from the database:")
-    show_changes(changes)
+    show_changes(compared.changes)
     say("`activerow revision -m ...` writes a revision for it")
     raise typer.Exit(1)
+
+
+def merge(
+    context: typer.Context,
+    message: Annotated[str, typer.Option("--message", "-m", help="Why, in a few words.")],
+) -> None:
+    """Join revisions that were written side by side, with one that stands on them.
+
+    Examples: `activerow merge -m "names and ages"`
+    """
+    say(f"wrote {migrations_of(context).merge(message)}")
 
 
 def stamp(
@@ -204,4 +222,6 @@ def sql(
 
     Examples: `activerow sql > upgrade.sql`, `activerow sql heads --start 4f2a`
     """
+    if down and start is None:
+        raise typer.BadParameter("say where the database is: --down --start REVISION", param_hint="--start")
     out.file.write(migrations_of(context).sql(revision, start=start, down=down))

@@ -35,6 +35,12 @@ def show_findings(findings: Iterable[Finding]) -> None:
         out.print(f"[yellow]warning[/] ({finding.code}) {escape(str(finding))}")
 
 
+def show_notes(notes: Iterable[str]) -> None:
+    """What no revision changes, and what could not be compared."""
+    for note in notes:
+        say(f"not compared: {note}")
+
+
 def show_table(title: str, headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """A table on a terminal, lines with tabs in a pipe."""
     if not out.is_terminal:

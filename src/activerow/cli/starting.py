@@ -19,10 +19,10 @@ _SETTINGS: Final = """
 database = "{database}"
 models = [{models}]
 migrations = "{migrations}"
-
+{path}
 [tool.alembic]  # so that plain `alembic` works as well
 script_location = "%(here)s/{migrations}"
-prepend_sys_path = ["."]
+prepend_sys_path = [{folders}]
 """
 
 
@@ -62,8 +62,13 @@ def _has_settings(pyproject: Path) -> bool:
 
 def _append(pyproject: Path, database: str, models: tuple[str, ...], migrations: Path) -> None:
     before = pyproject.read_text("utf-8").rstrip() + "\n" if pyproject.is_file() else ""
+    is_in_src = (pyproject.parent / "src" / database.partition(":")[0].partition(".")[0]).exists()
     text = _SETTINGS.format(
-        database=database, models=", ".join(f'"{model}"' for model in models), migrations=migrations.as_posix()
+        database=database,
+        models=", ".join(f'"{model}"' for model in models),
+        migrations=migrations.as_posix(),
+        path='path = ["src"]\n' if is_in_src else "",
+        folders='".", "src"' if is_in_src else '"."',
     )
     pyproject.write_text((before + text).lstrip(), "utf-8")
 

@@ -31,8 +31,10 @@ class DatabaseError(ActiveRowError):
         table, constraint: Names in the database, where they are known.
         columns: Attribute names of `model` that the failure is about.
         values: Attribute name to the value that was refused, as far as it is known.
-        reason: What is wrong, in a few words and without values.
+        reason: What is wrong, in a few words and without values; where a trigger or function of the database refused
+            it, its own words.
         position: Of many rows written at once, the one that failed, counted from 0, where it is known.
+        place: Where the row that failed stands in nested values, `("books", 1)`; empty for the row itself.
     """
 
     code = "database_error"

@@ -12,9 +12,13 @@ class ActiveRowError(Exception):
     position: int | None = None
     """Of many rows written at once, the one it is about, counted from 0."""
 
+    place: tuple[str | int, ...] = ()
+    """Where the row that it is about stands in nested values, `("books", 1)`; empty for the row itself."""
+
     @property
     def _at(self) -> str:
-        return f" rows[{self.position}]" if self.position is not None else ""
+        nested = f" at {'.'.join(map(str, self.place))}" if self.place else ""
+        return f" rows[{self.position}]{nested}" if self.position is not None else nested
 
     def __str__(self) -> str:
         return " ".join(str(part) for part in self.args) or type(self).__name__
@@ -40,4 +44,4 @@ class UsageError(ActiveRowError):
     code = "usage_error"
 
     def __str__(self) -> str:
-        return f"{super().__str__()}{f' (in{self._at})' if self.position is not None else ''}"
+        return f"{super().__str__()}{f' (in{self._at})' if self._at else ''}"

@@ -74,7 +74,7 @@ def texts_of(error: Exception, row: Problem) -> tuple[str, str]:
 def _sentence(error: ActiveRowError, usual: Problem) -> str:
     if isinstance(error, RecordNotFoundError):
         return f"{error.model} not found"
-    columns = _columns(error)
+    columns = [".".join(map(str, (*error.place, column))) for column in _columns(error)]
     return f"{', '.join(columns)}: {usual.message}" if columns else usual.message or usual.title
 
 
@@ -89,12 +89,12 @@ def field_errors(error: Exception, row: Problem, message: str) -> list[FieldErro
     return [{"loc": ("body", *place), "msg": message, "type": word_of(error, row)} for place in places]
 
 
-def _places(error: ActiveRowError) -> list[tuple[str, str]]:
+def _places(error: ActiveRowError) -> list[tuple[str | int, ...]]:
     if isinstance(error, InvalidPageError):
         return [("query", error.argument)]
     if isinstance(error, InvalidCursorError):
         return [("query", "cursor")]
-    return [("body", column) for column in _columns(error)]
+    return [("body", *error.place, column) for column in _columns(error)]
 
 
 def _columns(error: ActiveRowError) -> Sequence[str]:

@@ -30,7 +30,7 @@ from activerow.mapping.column_kinds import (
     kind_of_value,
 )
 from activerow.mapping.entity import ENTITY, Entity, entity_of, set_shown
-from activerow.mapping.evident import Evident, are_evident, evident
+from activerow.mapping.evident import Evident, all_evident, are_evident, evident
 from activerow.mapping.generated_keys import count_everywhere
 from activerow.mapping.hidden_rows import Hiding, criteria_of, criterion_of, hide, hiding_of, is_hidden
 from activerow.mapping.hooks import Change, Changes, Hook, Operation, are_in_use, hooks_of, subscribers
@@ -52,12 +52,12 @@ from activerow.mapping.inspection import (
     tables_of,
     version_name,
 )
-from activerow.mapping.instances import held_loader, row_loader, tuple_loader
+from activerow.mapping.instances import COLUMN_AT, collector_paused, held_loader, row_loader, tuple_loader
 from activerow.mapping.keys import UniqueKey, keys_of, unique_keys
 from activerow.mapping.listeners import Listeners, own_listener
 from activerow.mapping.methods import on_class, on_instance
 from activerow.mapping.partly_loaded import forget_conditions, is_partial, mark_partial, mark_whole
-from activerow.mapping.plain_table import PlainTable
+from activerow.mapping.plain_table import PlainTable, against_direct, own_default
 from activerow.mapping.read_only import refused_name
 from activerow.mapping.relation_guard import install_guard
 from activerow.mapping.type_checks import Check
@@ -74,6 +74,7 @@ from activerow.mapping.versions import next_version
 from activerow.mapping.write_rules import SetOperation, SetWrite, Target, WriteRule, applied, check, rules_for
 
 __all__ = [
+    "COLUMN_AT",
     "CREATED_AT",
     "ENTITY",
     "Change",
@@ -93,6 +94,8 @@ __all__ = [
     "Type",
     "UniqueKey",
     "WriteRule",
+    "against_direct",
+    "all_evident",
     "applied",
     "are_evident",
     "are_in_use",
@@ -106,6 +109,7 @@ __all__ = [
     "check_row",
     "check_values",
     "collect",
+    "collector_paused",
     "comparing_check",
     "count_everywhere",
     "criteria_of",
@@ -137,6 +141,7 @@ __all__ = [
     "next_version",
     "on_class",
     "on_instance",
+    "own_default",
     "own_listener",
     "primary_key_names",
     "refusal",

@@ -6,7 +6,8 @@ fits a text column, and a built-in function says so. Whatever is not evident is 
 
 import datetime as dt
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from types import NoneType
 from typing import Any, Final, NamedTuple, cast
 from uuid import UUID
 
@@ -88,3 +89,18 @@ def are_evident(values: Mapping[str, object], known: Mapping[str, Evident]) -> b
         if column.zone is not False and value.tzinfo is not column.zone:  # type: ignore[attr-defined]  # a datetime
             return False
     return True
+
+
+def all_evident(values: Sequence[Any], known: Evident) -> bool:
+    """Whether all values of one column fit beyond doubt; None is no value."""
+    kinds = set(map(type, values))
+    if NoneType in kinds:
+        kinds.remove(NoneType)
+        values = [value for value in values if value is not None]
+    if not kinds:
+        return True
+    if kinds != {known.exact} or not all(map(known.fits, values)):
+        return False
+    if known.longest is not math.inf and max(map(len, values)) > known.longest:
+        return False
+    return known.zone is False or all(value.tzinfo is known.zone for value in values)

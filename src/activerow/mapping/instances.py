@@ -5,7 +5,8 @@ history, pickles, `session.add`. SQLAlchemy asks the same questions for every ro
 """
 
 import gc
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Generator, Sequence
+from contextlib import contextmanager
 from decimal import Decimal
 from typing import Any, Final, cast
 
@@ -19,14 +20,25 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 from activerow.backends import backend_of
 from activerow.mapping.entity import Entity
 
+COLUMN_AT: Final = "activerow_column_at"
+"""What a loader calls the columns that its lines convert: who sees it fail asks for the one of a line."""
+
 Rows = Collection[Sequence[Any]]
 Processor = Callable[[Any], Any]
 Loader = Callable[[Rows], list[Any]]
 
-_MANY: Final = 500
+_MANY: Final = 50
 """Rows from which on Python's collector is paused: while they are made it would look through all of them, again and
 again, and find none to free (10,000 rows took four times as long).
 """
+
+_LOADER: Final = (
+    "def load(rows):",
+    " found = []",
+    f" paused = len(rows) >= {_MANY} and collector.isenabled()",
+    " if paused: collector.disable()",
+    " try:",
+)
 
 
 def row_loader(
@@ -41,50 +53,55 @@ def row_loader(
     scope: dict[str, Any] = {
         "model": entity.model,
         "new": entity.model.__new__,
+        "collector": gc,
         "State": InstanceState,
         "manager": entity.manager,
         "identity": mapper._identity_class,
         "path": mapper._path_registry,
+        COLUMN_AT: {},
     }
     others = [f"k{place}" for place in range(len(before))]
-    lines = ["def load(rows):", " found = []", f" for ({', '.join([*others, *cells])},) in rows:"]
+    lines = [f"for ({', '.join([*others, *cells])},) in rows:"]
     for cell, type_ in zip(others, before, strict=True):
         processor = result_processor(type_, dialect)
         if processor is not None:
             scope[f"of_{cell}"] = processor
-            lines.append(f"  {cell} = of_{cell}({cell})")
+            lines.append(f" {cell} = of_{cell}({cell})")
     for place, name in enumerate(names):
         processor = result_processor(entity.columns[name].type, dialect)
         if processor is not None:
             scope[f"p{place}"] = processor
-            lines.append(f"  v{place} = p{place}(v{place})")
+            scope[COLUMN_AT][len(_LOADER) + len(lines) + 1] = name
+            lines.append(f" v{place} = p{place}(v{place})")
     key = ", ".join(cells[names.index(name)] for name in entity.keys)
     lines += [
-        "  row = new(model)",
-        "  state = State(row, manager)",
-        f"  state.key = (identity, ({key},), None)",
-        "  state.load_path = path",
-        "  values = row.__dict__",
-        "  values['_sa_instance_state'] = state",
-        *[f"  values[{name!r}] = v{place}" for place, name in enumerate(names)],
-        f"  found.append((({', '.join(others)},), row))" if others else "  found.append(row)",
-        " return found",
+        " row = new(model)",
+        " state = State(row, manager)",
+        f" state.key = (identity, ({key},), None)",
+        " state.load_path = path",
+        " values = row.__dict__",
+        " values['_sa_instance_state'] = state",
+        *[f" values[{name!r}] = v{place}" for place, name in enumerate(names)],
+        f" found.append((({', '.join(others)},), row))" if others else " found.append(row)",
     ]
-    exec("\n".join(lines), scope)  # noqa: S102  (names of attributes, which are identifiers or quoted)
-    return _without_collections(scope["load"])
+    ending = [" finally:", "  if paused: collector.enable()", " return found"]
+    body = [*_LOADER, *[f"  {line}" for line in lines], *ending]
+    exec("\n".join(body), scope)  # noqa: S102  (names of attributes, which are identifiers or quoted)
+    loader: Loader = scope["load"]
+    return loader
 
 
-def _without_collections(load: Loader) -> Loader:
-    def load_rows(rows: Rows) -> list[Any]:
-        if len(rows) < _MANY or not gc.isenabled():
-            return load(rows)
-        gc.disable()
-        try:
-            return load(rows)
-        finally:
-            gc.enable()
-
-    return load_rows
+@contextmanager
+def collector_paused() -> Generator[None]:
+    """The same for a block in which nothing is awaited."""
+    if not gc.isenabled():
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def held_loader(entity: Entity, names: Sequence[str], dialect: Dialect) -> Callable[[Rows, Any], list[Any]]:
@@ -116,18 +133,17 @@ def held_loader(entity: Entity, names: Sequence[str], dialect: Dialect) -> Calla
 
 def tuple_loader(types: Sequence[TypeEngine[Any]], dialect: Dialect) -> Callable[[Rows], list[tuple[Any, ...]]]:
     """A function that converts the cells of rows as the types of their columns say."""
-    processors = [(place, p) for place, type_ in enumerate(types) if (p := result_processor(type_, dialect))]
+    processors = [(place, type_, p) for place, type_ in enumerate(types) if (p := result_processor(type_, dialect))]
     if not processors:
         return _as_they_are
 
     def load(rows: Rows) -> list[tuple[Any, ...]]:
-        found: list[tuple[Any, ...]] = []
-        for row in rows:
-            cells = list(row)
-            for place, processor in processors:
-                cells[place] = processor(cells[place])
-            found.append(tuple(cells))
-        return found
+        columns: list[Sequence[Any]] = list(zip(*rows, strict=True))
+        if not columns:
+            return []
+        for place, _type, processor in processors:  # who sees this fail asks for the type
+            columns[place] = list(map(processor, columns[place]))
+        return list(zip(*columns, strict=True))
 
     return load
 

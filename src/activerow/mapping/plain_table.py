@@ -2,15 +2,32 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from sqlalchemy import Column, Computed, Identity
 
 from activerow.mapping.column_kinds import check_for
-from activerow.mapping.entity import Entity
+from activerow.mapping.entity import Entity, entity_of
+from activerow.mapping.hooks import hooks_of
 from activerow.mapping.type_checks import Check
 
-Maker = Callable[[], object]
+Maker = Callable[[dict[str, object]], object]
+"""Makes a value for a row of which these values are known."""
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def own_default(default: F) -> F:
+    """Mark a default of ours, which asks its context for nothing but `current_parameters`."""
+    default.activerow = True  # type: ignore[attr-defined]  # functions take attributes, their type does not say so
+    return default
+
+
+@dataclass(frozen=True, slots=True)
+class _Context:
+    """What such a default is given."""
+
+    current_parameters: dict[str, object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +95,22 @@ class PlainTable:
             return None
         if default.is_scalar:
             value = default.arg
-            return lambda: value
+            return lambda _values: value
         if default.is_callable and hasattr(default.arg, "__wrapped__"):
             make = default.arg
-            return lambda: make(None)
+            return lambda _values: make(None)
+        if default.is_callable and getattr(default.arg, "activerow", False):
+            ask = default.arg
+            return lambda values: ask(_Context(values))
         self.against.append(f"the default of {default.column.name} is SQL, a sequence, or depends on the row")
         return None
+
+
+def against_direct(model: type) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Why rows of a model are read, and written, by a Session always; empty where the driver's own call may do it."""
+    entity = entity_of(model)
+    reading = entity.against_reading
+    if reading:
+        return reading, reading
+    hooks = () if hooks_of(model) is None else ("it has hooks",)
+    return (), (*entity.against_writing, *PlainTable.of(entity).against, *hooks)

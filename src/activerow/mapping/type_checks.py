@@ -10,9 +10,8 @@ from uuid import UUID
 from sqlalchemy import BigInteger, SmallInteger
 from sqlalchemy.dialects import mysql
 
-from activerow.backends import backend_named
+from activerow.backends import backend_named, in_utc
 from activerow.errors import InvalidDataError
-from activerow.types import in_utc
 
 Check = Callable[[Any, str | None], str | None]
 """Takes a value and the name of the backend; says what is wrong with the value, without repeating it, or None."""
@@ -183,13 +182,15 @@ def moment(_type: object) -> Check:
 
 
 def datetime(type_: Any) -> Check:
-    """A datetime, without a zone where the column has none."""
+    """A datetime, with a zone where the column has one, and without where it has none."""
+    if type_.timezone:
+        return moment(type_)
 
     def check(value: object, _backend: str | None) -> str | None:
         if not isinstance(value, dt.datetime):
             return _not_a("datetime", value)
         # The zone would be dropped, and with it the moment that is meant.
-        zoned = not type_.timezone and value.utcoffset() is not None
+        zoned = value.utcoffset() is not None
         return "a time zone, which this column cannot store; use UTCDateTime" if zoned else None
 
     return check

@@ -2,6 +2,7 @@
 
 from activerow.migrations.diagnosis import Check, diagnose
 from activerow.migrations.errors import (
+    DatabaseAheadError,
     MigrationError,
     MigrationLockError,
     ProjectError,
@@ -29,6 +30,7 @@ from activerow.migrations.walking import walk
 __all__ = [
     "DEFAULT",
     "Check",
+    "DatabaseAheadError",
     "Finding",
     "MigrationError",
     "MigrationLockError",

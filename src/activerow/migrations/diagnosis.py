@@ -10,8 +10,9 @@ from sqlalchemy.pool import QueuePool
 
 from activerow.database import Database
 from activerow.errors import ActiveRowError
-from activerow.migrations.errors import ProjectError
+from activerow.migrations.errors import MigrationError, ProjectError
 from activerow.migrations.migrations import Migrations
+from activerow.migrations.running import several_heads
 
 State = Literal["ok", "warning", "failed"]
 
@@ -129,14 +130,20 @@ def _keys_without_index(connection: Connection, database: Database) -> set[str]:
 async def _revisions(migrations: Migrations) -> AsyncGenerator[Check]:
     try:
         history = migrations.history()
+        pending = await migrations.pending()
     except ProjectError as error:
         yield Check("revisions", "warning", str(error))
         return
+    except MigrationError as error:
+        yield Check("revisions", "failed", str(error))
+        return
+    heads = [revision.revision for revision in history if revision.is_head]
+    if len(heads) > 1:
+        yield Check("history", "warning", str(several_heads(heads)))
     stopped = await migrations.unfinished()
     if stopped is not None:
         detail = f"{stopped.error()}. Repair what comes after them in the file first, where that is what failed"
         yield Check("unfinished revision", "failed", detail)
-    pending = await migrations.pending()
     at = ", ".join(await migrations.current()) or "none yet"
     if pending:
         yield Check("revisions", "warning", f"at {at}; {len(pending)} of {len(history)} to apply: `activerow upgrade`")

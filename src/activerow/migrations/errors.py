@@ -5,6 +5,7 @@ UsageError
 ├── ProjectError                pyproject.toml, the database or the models cannot be found or imported
 └── MigrationError              a revision cannot be written or applied
     ├── UnknownRevisionError    there is no such revision
+    ├── DatabaseAheadError      the database is at a revision of which there is no file
     ├── UnknownSchemaError      the database has tables, no version, and is none of the revisions
     ├── UnfitValuesError        rows have values that a change would destroy
     ├── UnfinishedMigrationError    a revision stopped half way on a server without transactional DDL
@@ -48,6 +49,29 @@ class UnknownRevisionError(MigrationError):
         return (
             f"there is no revision {self.revision!r}; there are: {shown}."
             f" 'head', 'base', '+1' and '-1' are understood as well"
+        )
+
+
+class DatabaseAheadError(MigrationError):
+    """The database is at a revision of which there is no file.
+
+    Attributes:
+        revision: Where the database is.
+        known: The revisions there are, newest first.
+    """
+
+    code = "database_ahead"
+
+    def __init__(self, revision: str, known: Sequence[str] = ()) -> None:
+        super().__init__(revision, tuple(known))
+        self.revision, self.known = revision, tuple(known)
+
+    def __str__(self) -> str:
+        shown = ", ".join(self.known[:10]) or "none yet"
+        return (
+            f"the database is at revision {self.revision!r}, of which there is no file; there are: {shown}. A newer"
+            " release has migrated it, or the file was deleted: deploy that release, or put its file back. To say where"
+            " the database really is, without changing a table: `activerow stamp REVISION`"
         )
 
 

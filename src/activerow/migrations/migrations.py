@@ -30,15 +30,18 @@ from activerow.migrations.running import (
     compare,
     connection_of,
     down_to,
-    heads_of,
+    failed,
     locked,
+    merge,
     revision_of,
+    several_heads,
     stamping,
     step_of,
     unfinished,
     up_to,
     write_empty,
 )
+from activerow.migrations.schema import VERSIONS
 
 T = TypeVar("T")
 
@@ -59,6 +62,7 @@ class Migrations:
         models: Modules to import before comparing, so that no model is missed.
         name: Tells several databases of one project apart.
         lock_timeout: Seconds to wait for another process that is migrating.
+        version_table: Where the database says which revision it is at: each project in a database has its own.
     """
 
     database: Database
@@ -66,6 +70,7 @@ class Migrations:
     models: tuple[str, ...] = ()
     name: str = "default"
     lock_timeout: float = LOCK_TIMEOUT
+    version_table: str = VERSIONS
 
     @classmethod
     def of(cls, project: Project) -> "Migrations":
@@ -74,7 +79,7 @@ class Migrations:
         Raises:
             ProjectError: A module cannot be imported, or has no such Database.
         """
-        return cls(project.load(), project.folder, project.models, project.name)
+        return cls(project.load(), project.folder, project.models, project.name, version_table=project.version_table)
 
     # -- what there is -------------------------------------------------------------------------------------------
 
@@ -91,7 +96,7 @@ class Migrations:
 
     async def current(self) -> tuple[str, ...]:
         """The revisions that the database is at: none, one, or one for each branch."""
-        return await self._ask(heads_of)
+        return await self._ask(self._runner().heads_of)
 
     async def pending(self) -> list[Revision]:
         """The revisions that `upgrade` would apply, oldest first."""
@@ -115,9 +120,17 @@ class Migrations:
         Raises:
             MigrationError: The database is not at the newest revision.
         """
-        self._import_models()
+        return list((await self.compare()).changes)
+
+    async def compare(self) -> Written:
+        """What `revision` would write, with what is dangerous about it and what could not be compared.
+
+        Raises:
+            MigrationError: The database is not at the newest revision.
+        """
+        models = self.models_seen()
         compared = await self._work(compare, self._runner(), "check")
-        return list(compared.changes)
+        return Written(None, compared.changes, compared.findings, models, compared.notes)
 
     # -- writing revisions ---------------------------------------------------------------------------------------
 
@@ -131,17 +144,32 @@ class Migrations:
 
         Raises:
             ProjectError: There is no migration folder, or a model cannot be imported.
-            MigrationError: The database is not at the newest revision.
+            DatabaseAheadError: The database is at a revision of which there is no file.
+            MigrationError: The database is not at the newest revision, or there are several newest ones.
         """
         runner, models = self._runner(), self.models_seen()
         if empty:
             with runner.errors():
                 return Written(_path(write_empty(runner, message)), models=models)
+        with runner.errors():
+            heads = runner.script().get_heads()
+        if len(heads) > 1:
+            raise several_heads(heads)
         compared = await self._work(compare, runner, message)
         is_wanted = bool(compared.changes) and (confirm is None or confirm(compared.changes, compared.findings))
         with runner.errors():
             path = _path(compared.write()) if is_wanted else None
-        return Written(path, compared.changes, compared.findings, models)
+        return Written(path, compared.changes, compared.findings, models, compared.notes)
+
+    def merge(self, message: str) -> Path:
+        """Write a revision that joins the newest ones, where several were written side by side; its path.
+
+        Raises:
+            MigrationError: There are not several.
+        """
+        runner = self._runner()
+        with runner.errors():
+            return merge(runner, message)
 
     async def drop_last(self) -> Path:
         """Delete the newest revision's file; its path.
@@ -197,13 +225,17 @@ class Migrations:
             return await self._move(down_to(revision), revision, on_step)
 
     async def stamp(self, revision: str = "heads") -> None:
-        """Say that the database is at `revision`, without running anything.
+        """Say that the database is at `revision`, without running anything, also where it is at one without a file.
 
         Raises:
             UnknownRevisionError: There is no such revision.
         """
+        runner = self._runner()
+        with runner.errors(revision):
+            runner.script().get_revisions(revision)
         async with self._locked():
-            await self._move(stamping(revision), revision, None)
+            is_lost = bool(set(await self.current()) - set(runner.known()))
+            await self._move(stamping(revision), revision, None, purge=is_lost)
 
     def sql(self, revision: str = "heads", *, start: str | None = None, down: bool = False) -> str:
         """The SQL that `upgrade` (or `downgrade`) would run, for somebody else to run.
@@ -238,7 +270,7 @@ class Migrations:
     # -- inside --------------------------------------------------------------------------------------------------
 
     def _runner(self) -> Runner:
-        return Runner(self.database, self.folder)
+        return Runner(self.database, self.folder, self.version_table)
 
     @asynccontextmanager
     async def _locked(self) -> AsyncGenerator[None]:
@@ -262,32 +294,40 @@ class Migrations:
             async with connection_of(self.database) as connection:
                 return await connection.run_sync(work, runner, *arguments)
 
-    async def _move(self, plan: Plan, target: str, on_step: OnStep | None) -> list[Step]:
+    async def _move(self, plan: Plan, target: str, on_step: OnStep | None, **options: Any) -> list[Step]:
         self._import_models()
         done: list[Step] = []
-        total = 0
+        planned: list[Any] = []
 
         def steps(heads: Any, context: MigrationContext) -> list[Any]:
-            nonlocal total
-            planned = list(plan(cast("ScriptDirectory", context.script), heads))
+            planned[:] = list(plan(cast("ScriptDirectory", context.script), heads))
             stopped = None if planned else unfinished(cast("Connection", context.connection))
             if stopped is not None:
                 raise stopped.error()
-            total = len(planned)
             return planned
 
         def note(*, step: Any, **_: object) -> None:
             done.append(step_of(step))
             if on_step is not None:
-                on_step(done[-1], len(done), total)
+                on_step(done[-1], len(done), len(planned))
 
         def work(connection: Connection) -> None:
-            runner.run(connection, steps, on_version_apply=note)
+            runner.run(connection, steps, on_version_apply=note, **options)
 
         runner = self._runner()
-        with runner.errors(target), translating("migrate"):
-            async with connection_of(self.database) as connection:
-                await connection.run_sync(work)
+        try:
+            with runner.errors(target), translating("migrate"):
+                async with connection_of(self.database) as connection:
+                    await connection.run_sync(work)
+        except Exception as error:
+            step = planned[len(done)] if len(done) < len(planned) else None
+            script = getattr(step, "revision", None)
+            if script is None:
+                raise
+            told = failed(error, script, up=bool(getattr(step, "is_upgrade", True)))
+            if told is error:
+                raise
+            raise told from error
         return done
 
 

@@ -6,9 +6,11 @@ database = "shop.models:db"        # module and name of the Database, or of a fu
 models = ["shop.models"]           # modules and packages that are imported before anything is compared
 migrations = "migrations"          # the folder, from the file's own; this is the default
 path = ["src"]                     # folders to import from, besides the file's own
+version_table = "alembic_version"  # where the database says its revision; this is the default
 ```
 
-Several databases have a table each, `[tool.activerow.databases.orders]`, and a name.
+Several databases have a table each, `[tool.activerow.databases.orders]`, and a name; their version tables are called
+`alembic_version_orders`, so that they may be one database.
 """
 
 import importlib
@@ -22,9 +24,10 @@ from typing import Any, Final, cast
 
 from activerow.database import Database
 from activerow.migrations.errors import ProjectError
+from activerow.migrations.schema import VERSIONS
 
 DEFAULT: Final = "default"
-_KEYS: Final = frozenset({"database", "models", "migrations", "path"})
+_KEYS: Final = frozenset({"database", "models", "migrations", "path", "version_table"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,7 @@ class Project:
         models: Modules to import before comparing.
         folder: The migration folder.
         path: Folders to import from.
+        version_table: Where the database says which revision it is at.
     """
 
     name: str
@@ -44,6 +48,7 @@ class Project:
     models: tuple[str, ...]
     folder: Path
     path: tuple[Path, ...] = ()
+    version_table: str = VERSIONS
 
     def load(self) -> Database:
         """The project's Database, with the models imported.
@@ -172,7 +177,12 @@ def _projects(file: Path, settings: Mapping[str, Any]) -> Iterable[tuple[str, Pr
     if not several:
         yield DEFAULT, _project(file, DEFAULT, common)
     for name, own in several.items():
-        yield name, _project(file, name, {"migrations": f"migrations/{name}", **common, **own})
+        yield (
+            name,
+            _project(
+                file, name, {"migrations": f"migrations/{name}", "version_table": f"{VERSIONS}_{name}", **common, **own}
+            ),
+        )
 
 
 def _project(file: Path, name: str, settings: Mapping[str, Any]) -> Project:
@@ -187,6 +197,9 @@ def _project(file: Path, name: str, settings: Mapping[str, Any]) -> Project:
     for key, value in (("models", models), ("path", path)):
         if isinstance(value, str) or not all(isinstance(entry, str) for entry in value):
             raise ProjectError(f"{where} {key} must be a list of texts")
+    version_table = settings.get("version_table", VERSIONS)
+    if not isinstance(version_table, str) or not version_table:
+        raise ProjectError(f"{where} version_table must be the name of a table")
     root = file.parent
     folder = root / str(settings.get("migrations", "migrations"))
-    return Project(name, database, tuple(models), folder, (root, *(root / entry for entry in path)))
+    return Project(name, database, tuple(models), folder, (root, *(root / entry for entry in path)), version_table)

@@ -110,6 +110,7 @@ def own_statement(model: type[M], session: AsyncSession | None, plan: Plan, stat
         "offset": plan.skip is not None,
         "distinct": plan.distinct,
         "join": plan.joins,
+        "annotate": plan.computed,
         "for_update": plan.lock,
     }
     refused = [link for link, used in links.items() if used]

@@ -6,6 +6,7 @@ from typing import Any, TypeVar, cast, overload
 from sqlalchemy import ColumnExpressionArgument, Select, SQLColumnExpression
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from activerow.aggregates import Exists
 from activerow.backends import check_explanation, explained
 from activerow.database import BINDING, database_of
 from activerow.database.execution import Call, Work
@@ -16,7 +17,6 @@ from activerow.query.changing import Changing
 from activerow.query.instead import refuse_protocols
 from activerow.query.lookups import (
     Key,
-    column_at,
     is_wide,
     name_of,
     over_related,
@@ -110,6 +110,7 @@ class Query(Changing[M]):
         Raises:
             RecordNotFoundError: There is none.
             InvalidDataError: The key could not be in its column.
+            UsageError: The query has a limit or an offset.
         """
         row = await self.get_or_none(key)
         if row is None:
@@ -251,7 +252,7 @@ class Query(Changing[M]):
         return await self._aggregate("max", column)
 
     async def values(
-        self, /, *columns: str | ColumnExpressionArgument[Any], **computed: Computed
+        self, /, *columns: str | ColumnExpressionArgument[Any], **computed: Computed | Exists
     ) -> list[dict[str, Any]]:
         """Dicts of single columns, `"author__name"` included; of all columns where nothing is named or computed.
 
@@ -261,7 +262,8 @@ class Query(Changing[M]):
         """
         if not columns and not computed:
             # With its key among the columns every row is another one anyway.
-            return await self._planned(self.plan.but(distinct=False)).values(*fields_of(self.model).columns)
+            names = [*fields_of(self.model).columns, *[name for name, _ in self.plan.computed]]
+            return await self._planned(self.plan.but(distinct=False)).values(*names)
         names = [*[name_of(column) for column in columns], *computed]
         rows = await self._columns([*columns, *[over_related(self.model, each) for each in computed.values()]])
         return [dict(zip(names, row, strict=True)) for row in rows]
@@ -285,7 +287,7 @@ class Query(Changing[M]):
             pydantic.ValidationError: A row does not fit.
         """
         check_projection(self.model, self.plan, "into")
-        shape = shape_of(self.model, schema)
+        shape = self._shape(schema)
         layout = single_layout(self.plan, shape)
         rows = await self._projected(shape) if layout is None else layout.built(await self._laid_out(layout))
         return [schema.model_validate(row, from_attributes=True) for row in rows]
@@ -304,13 +306,13 @@ class Query(Changing[M]):
             check_projection(self.model, self.plan, "json")
             return json_rows(await self.values())
         check_projection(self.model, self.plan, "into")
-        shape = shape_of(self.model, schema)
+        shape = self._shape(schema)
         layout = single_layout(self.plan, shape)
         if layout is None:
             rows = await self._projected(shape)
         else:
             cells = await self._laid_out(layout)
-            text = layout.plain_json(schema, cells)
+            text = layout.plain_json(schema, cells, once=not (self.plan.conditions or self.plan.joins))
             if text is not None:
                 return text
             rows = layout.built(cells)
@@ -332,7 +334,9 @@ class Query(Changing[M]):
             UnknownFieldError: A key is not a field of the model it stands on.
             UsageError: A key is no column; or the query sorts, cuts, loads or locks its rows.
         """
-        return groups_of(self.model, self.session, self.plan, keys)
+        computed = {name: column.expression for name, column in self.plan.computed}
+        meant = tuple(computed.get(key, key) if isinstance(key, str) else key for key in keys)
+        return groups_of(self.model, self.session, self.plan, meant)
 
     async def explain(self, *, analyze: bool = False) -> str:
         """How the server would run the SELECT of `all`, in its own words; what `include` reads next is not in it.
@@ -361,6 +365,9 @@ class Query(Changing[M]):
         database = getattr(self.model, BINDING, None) or database_of(self.model)
         return await database.execution.fetch(CellsRead(self.model, self.session, plan, select, kind))
 
+    def _shape(self, schema: object) -> Shape:
+        return shape_of(self.model, schema, tuple(name for name, _ in self.plan.computed))
+
     async def _projected(self, shape: Shape) -> list[Projected]:
         read = StepsRead(self.model, self.session, self.plan, lambda: projected(self.model, self.plan, shape))
         return await database_of(self.model).execution.fetch(read)
@@ -369,14 +376,14 @@ class Query(Changing[M]):
         return await self._cells(self.plan, lambda plan: layout.narrowed(self.model, plan), layout)
 
     async def _aggregate(self, function: str, column: object) -> Any:
-        taken = column_at(self.model, column)
+        taken = self.column_of(column)
         kind = (function, column) if self._are_own((column,)) else None
         rows = await self._cells(self.plan, lambda plan: plan.aggregate(self.model, function, taken), kind)
         return rows[0][0]
 
     async def _columns(self, columns: Iterable[object]) -> Cells:
         named = tuple(columns)
-        taken = tuple(column_at(self.model, column) for column in named)
+        taken = tuple(map(self.column_of, named))
         kind = ("values", named) if self._are_own(named) else None
         return await self._cells(self.plan, lambda plan: plan.values(self.model, taken), kind)
 

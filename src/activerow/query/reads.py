@@ -13,7 +13,7 @@ from activerow.database.direct import Command
 from activerow.database.execution import Prepared, Read, Ready, Script
 from activerow.errors import UsageError
 from activerow.mapping import ENTITY, criteria_of, entity_of, held_loader, is_hidden, row_loader, tuple_loader
-from activerow.query.lookups import Column, Key
+from activerow.query.lookups import Column, Key, by_instance, put_on
 from activerow.query.plan import Plan, PreparedStatement, compiled_once
 from activerow.query.related import can_include, included, remember_result, reread
 
@@ -42,7 +42,7 @@ class RowsRead(Read[list[Any]]):
         heard = entity.load_listeners
         if entity.against_reading or not ((heard.unchanged() and heard.ours) or heard.are_ours()):
             return None
-        if plan.distinct or plan.include or plan.columns or plan.options or plan.joins or plan.lock is not None:
+        if not plan.is_plain:
             return None
         form = plan.shape()
         if form is None:
@@ -80,7 +80,8 @@ class RowsRead(Read[list[Any]]):
 
     def inside(self, shop: Prepared) -> Ready | None:
         """The statement, where nobody has to be told of each row that a session gets."""
-        return None if entity_of(self.model).manager.dispatch.load else self.ready(shop)
+        entity = self.model.__dict__.get(ENTITY) or entity_of(self.model)
+        return None if entity.manager.dispatch.load else self.ready(shop)
 
     def held(self, rows: Collection[Sequence[Any]], session: Session) -> list[Any]:
         """Instances of the session; those that it holds stay."""
@@ -138,6 +139,8 @@ class KeyRead(RowsRead):
     """
 
     __slots__ = ("key",)
+
+    looks_at_hand = True
 
     def __init__(self, model: type, session: AsyncSession | None, plan: Plan, key: Key) -> None:
         super().__init__(model, session, plan)
@@ -229,6 +232,8 @@ def rows_of(session: Session, model: type[M], plan: Plan) -> list[M]:
     if plan.lock is not None:
         refuse_unsaved(session, model, plan)
     with reread(session, model, plan.include):
+        if plan.computed:
+            return put_on(session.execute(plan.rows(model)).unique(by_instance), plan.computed)
         result = session.scalars(cast("Select[M]", plan.rows(model)))
         # unique(): joinedload of a to-many relation, which any option or mapping may bring, repeats the parent.
         return list(result.unique())

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal, cast
 
-from sqlalchemy import CursorResult, Delete, Update, bindparam, delete, select, type_coerce, update
+from sqlalchemy import CursorResult, Delete, Table, Update, bindparam, delete, select, type_coerce, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import LoaderCriteriaOption
 from sqlalchemy.orm.base import instance_state
@@ -59,6 +59,10 @@ def check_plan(model: type, plan: Plan, terminal: Literal["update", "delete"], *
             raise UsageError(f"{terminal}() of a {name} with {', '.join(refused)}: leave that out, no rows are loaded")
     if not plan.is_narrowed and plan.most is None and not all_rows:
         raise UsageError(f"{terminal}() of a {name} without conditions would change every row; say so: all_rows=True")
+    if not isinstance(mapper_of(model).local_table, Table):
+        raise UsageError(
+            f"{model.__name__} is mapped to a SELECT, whose rows cannot be changed: {terminal} those it reads"
+        )
     if len(tables_of(mapper_of(model))) > 1:
         raise UsageError(f"{model.__name__} is stored in several tables, {terminal} its rows one by one")
     check(model, terminal)
@@ -130,7 +134,7 @@ class SetCall(Write[int]):
         values = dict(self.given)
         for column in plain.moving if values else ():
             if column.on_update is not None and column.name not in values:
-                values[column.name] = column.on_update()
+                values[column.name] = column.on_update({})
         form = plan.shape() if plan.is_plain and plan.most is None and plan.skip is None else None
         if form is None or any(map(is_expression, values.values())):
             return self._unshaped(plain, values, shop)

@@ -10,6 +10,8 @@
 | `test_other_peoples_ids` | ids of records that are somebody else's, on every endpoint |
 | `test_mass_assignment` | fields that nobody offered, in every body |
 | `test_header_injection` | line breaks, and headers that name hosts and addresses |
+| `test_email_headers` | subjects and addresses that are read as headers |
+| `test_long_texts` | every text of the document a mebibyte long, and JSON of many values |
 | `test_bodies` | too large, malformed, compressed, slow |
 | `test_costly_requests` | little work for the caller, much for the service |
 | `test_ssrf` | webhooks into networks that are not the caller's |

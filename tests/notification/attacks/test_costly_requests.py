@@ -62,7 +62,7 @@ async def test_a_long_method_is_cut(settings: Settings) -> None:
 
 async def test_a_thousand_faults_are_told_in_part(client: httpx.AsyncClient, ada: dict[str, str]) -> None:
     """An answer is not larger than the question, and does not repeat all of it."""
-    many = json.dumps({f"k{number}": 1 for number in range(20_000)})
+    many = json.dumps({f"k{number}": 1 for number in range(1_900)})
     long = json.dumps({"k" * 200_000: 1})
 
     answers = [await client.patch(ME, content=body, headers=ada | {"content-type": "application/json"})

@@ -18,7 +18,7 @@ def wrapped(
         return error
     return DBAPIError.instance(
         command.sql,
-        parameters,
+        parameters if isinstance(parameters, dict) else tuple(parameters),
         adapted,
         dialect.loaded_dbapi.Error,
         hide_parameters=engine.hide_parameters,

@@ -8,6 +8,7 @@
 - `listeners`: which of an engine's listeners are activerow's own.
 - `statements`, `timing`, `budget`: one record per statement, who hears of it, and how many a test allows.
 - `sqlite_setup`, `sqlite_connection`, `writer_queue`: PRAGMAs and BEGIN, cancelling, and the turns of writers.
+- `psycopg_cursors`: cursors on the server that nobody closes.
 """
 
 from activerow.database.engine.budget import within_budget

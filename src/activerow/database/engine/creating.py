@@ -1,6 +1,7 @@
 """Engines: a URL and a few options in, an `AsyncEngine` set up for its database out."""
 
 import asyncio
+import functools
 import importlib.util
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -10,8 +11,8 @@ from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from activerow.backends import BACKENDS, backend_at, backend_named
-from activerow.database.engine import sqlite_connection, sqlite_setup
+from activerow.backends import BACKENDS, backend_at, backend_named, json_text
+from activerow.database.engine import psycopg_cursors, sqlite_connection, sqlite_setup
 from activerow.errors import UsageError
 
 CONNECT_TIMEOUT = 30.0
@@ -73,6 +74,7 @@ def make_engine(url: URL, options: Options) -> AsyncEngine:
         "pool_timeout": options.pool_timeout,
         "pool_recycle": options.pool_recycle,
         "pool_pre_ping": options.pool_pre_ping and not backend.embedded,  # a file cannot hang up
+        "json_serializer": json_text,
         "hide_parameters": True,  # bound values are in the attributes of errors, never in texts and logs
     }
     given = dict(options.engine_options)
@@ -81,9 +83,23 @@ def make_engine(url: URL, options: Options) -> AsyncEngine:
         for name in ("pool_size", "max_overflow", "pool_timeout"):
             settings.pop(name)
     engine = create_async_engine(url, connect_args=arguments, **{**settings, **given})
+    engine.dialect.colspecs = {**engine.dialect.colspecs, **backend.types}
+    if driver == "psycopg":
+        _convert_at_once(engine.dialect)
+        psycopg_cursors.hold_cursors(engine)
     if backend.embedded:
         sqlite_setup.set_up(engine, timeout)
     return engine
+
+
+def _convert_at_once(dialect: Any) -> None:
+    """Have JSON made before a statement is sent, as with other drivers: psycopg makes it when it knows no column."""
+    for name in ("_psycopg_Json", "_psycopg_Jsonb"):
+        setattr(dialect, name, functools.partial(_json, getattr(dialect, name), dialect))
+
+
+def _json(kind: Any, dialect: Any, value: object) -> object:
+    return kind(dialect._json_serializer(value), dumps=str)
 
 
 def _patient(driver: str) -> Callable[..., Awaitable[Any]]:

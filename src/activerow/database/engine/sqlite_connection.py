@@ -8,7 +8,7 @@ import sqlite3
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from typing import Any, cast
 from weakref import WeakSet
 
 from activerow.database.engine.writer_queue import WriterQueue
@@ -134,9 +134,11 @@ class CancellableConnection:
         self.end_turn()
 
     async def rollback(self) -> None:
-        """Roll back, and let the next one write."""
+        """Roll back, and let the next one write. The pool asks for it after a commit too, when nothing is open."""
         driver: Any = super()
-        await driver.rollback()
+        connection: sqlite3.Connection | None = cast("Any", self)._connection
+        if self.abandoned or connection is None or connection.in_transaction:
+            await driver.rollback()
         self.end_turn()
 
     async def _connect(self) -> Any:

@@ -59,6 +59,8 @@ class Read(ABC, Generic[T]):
     operation = "select"
     row = None
     values = None
+    looks_at_hand = False
+    """Whether the session of a unit may hold what is read."""
 
     def __init__(self, model: type, session: AsyncSession | None, replica: bool | None) -> None:
         self.model, self.session, self.replica = model, session, replica

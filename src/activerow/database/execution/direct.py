@@ -1,7 +1,6 @@
 """The direct path: whether a lone call may take it, and the way it takes."""
 
 import asyncio
-from typing import Any, Final
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -9,12 +8,6 @@ from activerow.database.direct import Channel, channel_of
 from activerow.database.engine import EngineSet
 from activerow.database.execution.calls import Prepared
 from activerow.database.execution.scope import Scopes
-from activerow.database.unit import UnitSyncSession
-from activerow.mapping import Listeners
-
-_SESSIONS: Final[Any] = UnitSyncSession.dispatch
-LISTENERS: Final = Listeners((_SESSIONS._for_class(UnitSyncSession), _SESSIONS._event_names))
-"""Who listens to every session: a tenant's filter in `do_orm_execute`, say, must see each call."""
 
 
 class Way:

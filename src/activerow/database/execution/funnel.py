@@ -7,16 +7,17 @@ flushed, or anybody listens, the session does it.
 
 import asyncio
 from contextlib import suppress
+from functools import partial
 from typing import Any, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import object_session
 from sqlalchemy.orm.base import instance_state
 
-from activerow.database.execution.calls import Call, Read, Ready, Script, Work, Write, given_session
-from activerow.database.execution.direct import LISTENERS, Direct, Way
+from activerow.database.execution.calls import Call, Read, Ready, Script, Write, given_session
+from activerow.database.execution.direct import Direct, Way
 from activerow.database.execution.sessions import Sessions
-from activerow.database.unit import Unit, UnitSession
+from activerow.database.unit import LISTENERS, Kind, UnitSession
 
 T = TypeVar("T")
 
@@ -43,7 +44,7 @@ class Execution(Sessions):
             return await self._read_alone(read)
         else:
             session = level.unit.session
-        return await self._within(read, session, self._reading(read))
+        return await self._within(read, session, self._read_in, read)
 
     async def _read_alone(self, read: Read[T]) -> T:
         replicas = self._replicas
@@ -63,7 +64,7 @@ class Execution(Sessions):
             if told is error:
                 raise
             raise told from error
-        return await self._read_in_unit(read, self._reading(read), to_replica=to_replica)
+        return await self._read_in_unit(read, partial(self._read_in, read=read), to_replica=to_replica)
 
     async def carry_out(self, write: Write[T]) -> T:
         """Carry out the write of a row: one statement where that is enough, else the work of a session.
@@ -72,14 +73,20 @@ class Execution(Sessions):
             NestedCommitError: `auto_commit=True` inside `db.transaction()`; nothing was sent.
             SaveError: The database refused the write; its unit is broken.
         """
-        lone = write.session is None and write.auto_commit is not False and not write.refresh
-        if lone and (self._place.get() is None or self._scopes.here() is None) and (way := self.way()) is not None:
-            ready, answer = await self._write_alone(write, way)
-            if ready is not None:
-                return write.written(*answer)
+        if write.session is None and not write.refresh:
+            level = None if self._place.get() is None else self._scopes.here()
+            if level is not None and write.auto_commit is None and level.unit.kind is not Kind.SCOPED:
+                unit, row = level.unit, write.row
+                if row is None or (object_session(row) is unit.sync and instance_state(row) not in self._flights):
+                    await self._within(write, unit.session, self._write_in, write)
+                    return write.worked()
+            if level is None and write.auto_commit is not False and (way := self.way()) is not None:
+                ready, answer = await self._write_alone(write, way)
+                if ready is not None:
+                    return write.written(*answer)
         after = write.read_back if write.refresh else None
         call = Call(write.operation, write.model, write.row, write.session, write.values)
-        await self.write(call, self._writing(write), auto_commit=write.auto_commit, after=after)
+        await self.write(call, partial(self._write_in, write=write), auto_commit=write.auto_commit, after=after)
         return write.worked()
 
     async def _write_alone(self, write: Write[Any], way: Way) -> tuple[Ready | None, Any]:
@@ -124,40 +131,18 @@ class Execution(Sessions):
 
     # -- in a unit -----------------------------------------------------------------------------------------------
 
-    def _reading(self, read: Read[T]) -> Work[T]:
-        """What carries out a read in a session, in the shortest way."""
-
-        async def work(session: AsyncSession) -> T:
-            if isinstance(session, UnitSession) and (found := await self._read_inside(read, session.unit)) is not None:
-                return found
+    async def _read_in(self, session: AsyncSession, read: Read[T]) -> T:
+        """Read in a session, in the shortest way."""
+        unit = session.unit if isinstance(session, UnitSession) else None
+        way = None if unit is None else self.way()
+        if unit is None or way is None or session.bind is not way.engine or not way.channel.serves_units:
             return await AsyncSession.run_sync(session, read.run)
-
-        return work
-
-    def _writing(self, write: Write[Any]) -> Work[None]:
-        """What carries out a write in a session, in the shortest way."""
-
-        async def work(session: AsyncSession) -> None:
-            if not isinstance(session, UnitSession) or not await self._write_inside(write, session.unit):
-                await write.work(session)
-
-        return work
-
-    def _way_of(self, unit: Unit) -> Way | None:
-        way = self.way()
-        return way if way is not None and unit.engine is way.engine and way.channel.serves_units else None
-
-    async def _read_inside(self, read: Read[T], unit: Unit) -> T | None:
-        """Read by the driver; None where the session has to."""
-        way = self._way_of(unit)
-        if way is None:
-            return None
-        found = read.at_hand(unit.sync)
-        if found is not None:
+        if read.looks_at_hand and (found := read.at_hand(unit.sync)) is not None:
             return found
         ready = read.inside(way.prepared)
-        if ready is None or ready.command is None or (connection := await unit.connection()) is None:
-            return None
+        connection = None if ready is None or ready.command is None else await unit.connection()
+        if connection is None or ready is None or ready.command is None:
+            return await AsyncSession.run_sync(session, read.run)
         try:
             rows, _, _ = await way.channel.run_inside(connection, ready.command, ready.parameters, unit.route)
         except Exception as error:
@@ -166,29 +151,34 @@ class Execution(Sessions):
         try:
             return read.held(rows, unit.sync)
         except NotImplementedError:
-            return None
+            return await AsyncSession.run_sync(session, read.run)
 
-    async def _write_inside(self, write: Write[Any], unit: Unit) -> bool:
-        """Write by the driver; says whether that could be done."""
-        if write.row is not None and object_session(write.row) is not unit.sync:
-            return False  # nothing may be awaited between the question whose a row is and taking it
-        way = self._way_of(unit)
-        if way is None or (connection := await unit.connection(write.row)) is None:
-            return False
-        ready = write.inside(way.prepared, unit.sync)
-        if ready is None or ready.command is None:
-            return ready is not None
-        unit.writes += 1
-        unit.near = write.model
-        try:
-            answer = await way.channel.run_inside(connection, ready.command, ready.parameters, unit.route)
-            write.written_inside(*answer, unit.sync)
-        except BaseException as error:
-            write.undo()
-            if isinstance(error, Exception):
-                unit.fail(error, wrote=True)
-            raise
-        return True
+    async def _write_in(self, session: AsyncSession, write: Write[Any]) -> None:
+        """Write in a session, in the shortest way."""
+        unit = session.unit if isinstance(session, UnitSession) else None
+        if unit is None:
+            await write.work(session)
+            return
+        unit.refuse_write()
+        way = self.way()
+        serves = way is not None and session.bind is way.engine and way.channel.serves_units
+        # Nothing may be awaited between the question whose a row is and taking it.
+        serves = serves and (write.row is None or object_session(write.row) is unit.sync)
+        connection = await unit.connection(write.row) if serves else None
+        ready = write.inside(way.prepared, unit.sync) if way is not None and connection is not None else None
+        if way is None or connection is None or ready is None:
+            await write.work(session)
+        elif ready.command is not None:
+            unit.writes += 1
+            unit.near = write.model
+            try:
+                answer = await way.channel.run_inside(connection, ready.command, ready.parameters, unit.route)
+                write.written_inside(*answer, unit.sync)
+            except BaseException as error:
+                write.undo()
+                if isinstance(error, Exception):
+                    unit.fail(error, wrote=True)
+                raise
 
 
 async def _follow(script: Script[T], way: Way) -> T:

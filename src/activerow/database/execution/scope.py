@@ -119,6 +119,8 @@ class Scopes:
             ScopeClosedError: The block in which this task was started has ended.
         """
         place = self.place.get()
+        if type(place) is Level and place.hold is None and not (place.closed or place.unit.ended):
+            return place
         while place is not None:
             if isinstance(place, RequestScope):
                 if place.level is not None:

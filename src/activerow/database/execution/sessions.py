@@ -239,7 +239,7 @@ class Sessions:
         try:
             result = await self._within(call, unit.session, work)
             if after is not None:
-                await self._within(call, unit.session, lambda _: unit.commit())
+                await self._within(call, unit.session, _commit, unit)
                 await self._within(call, unit.session, after)
         except BaseException as error:
             await self._scopes.end(unit, error)
@@ -266,13 +266,19 @@ class Sessions:
 
         return await self._replicas.first_reachable(begin)
 
-    async def _within(self, call: "Call | Read[Any]", session: AsyncSession, work: Work[T]) -> T:
+    async def _within(
+        self,
+        call: "Call | Read[Any] | Write[Any]",
+        session: AsyncSession,
+        work: Callable[..., Awaitable[T]],
+        *args: Any,
+    ) -> T:
         """Run `work` in an open session, under its unit's lock if it is a unit's, and translate its errors."""
         unit = session.unit if isinstance(session, UnitSession) else None
         try:
             if unit is None:
-                return await work(session)
-            return await unit.run(lambda: work(session))
+                return await work(session, *args)
+            return await unit.run(work, session, *args)
         except Exception as error:
             translated = self._told(error, call, unit)
             if translated is error:
@@ -304,6 +310,10 @@ class Sessions:
             return result
 
         return await self._within(call, session, step)
+
+
+async def _commit(_session: AsyncSession, unit: Unit) -> None:
+    await unit.commit()
 
 
 async def _connect(session: AsyncSession) -> None:

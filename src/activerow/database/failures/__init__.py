@@ -3,6 +3,7 @@
 - `translation`: what SQLAlchemy and the drivers raise, by SQLSTATE or error number.
 - `attribution`: of which model and columns an error speaks.
 - `statement_text`: what the text of a statement tells.
+- `unreadable`: stored values that a type cannot read.
 """
 
 from activerow.database.failures.statement_text import first_word, is_read, read_statement

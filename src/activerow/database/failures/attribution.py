@@ -19,13 +19,14 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import NoReferenceError
 
-from activerow.backends import Report
+from activerow.backends import Report, has_marker
 from activerow.database.failures.statement_text import StatementText
 from activerow.errors import CheckViolationError, Facts, NotNullViolationError, UniqueViolationError
 from activerow.mapping import attributes_for_columns, model_for_table, table_for_name
 
 # Longer names are cut by SQLAlchemy (and end in a hash of four digits) or by the server.
 _LONGEST_UNCUT: Final = 54
+_DOTS: Final = "..."
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,13 +127,18 @@ def _columns(report: Report, table: Table[Any] | None) -> tuple[str, ...]:
     if table is None:
         return report.columns
     if report.constraint is not None and report.kind in {UniqueViolationError, CheckViolationError}:
-        for constraint, columns in _named_constraints(table):
-            if _is_called(constraint, columns, report.constraint, table):
-                return columns
+        if (found := _named(report.constraint, table)) is not None:
+            return found[1]
         report_columns = report.columns or _column_of_check(report.constraint)
     else:
         report_columns = report.columns
     return tuple(name for name in report_columns if _column(table, name) is not None)
+
+
+def _named(name: str, table: Table[Any]) -> tuple[Constraint | Index, tuple[str, ...]] | None:
+    """The constraint or index that the server calls by that name, and its columns."""
+    candidates = _named_constraints(table)
+    return next(((one, columns) for one, columns in candidates if _is_called(one, columns, name, table)), None)
 
 
 def _named_constraints(table: Table[Any]) -> Iterator[tuple[Constraint | Index, tuple[str, ...]]]:
@@ -274,12 +280,14 @@ def _values(
     else:
         said = _said(report, table, columns)
         given = {name: value for name, value in _in_columns(call, table).items() if _agree(value, said.get(name))}
-        known = {**said, **given, **_plain(statement.bound, table)}
+        known = {**_whole(said), **given, **_plain(statement.bound, table)}
     attributes = _attributes(table.name if table is not None else None, columns, table, call)
     return {attribute: known[name] for attribute, name in zip(attributes, columns, strict=True) if name in known}
 
 
 def _said(report: Report, table: Table[Any] | None, columns: tuple[str, ...]) -> dict[str, object]:
+    if report.joined is not None:
+        return {columns[0]: _first(report, report.joined, table)} if len(columns) == 1 else {}
     if len(report.values) != len(columns):
         return {}
     names = columns if set(report.columns) != set(columns) else report.columns
@@ -293,8 +301,30 @@ def _typed(text: str, table: Table[Any] | None, name: str) -> object:
     return text
 
 
+def _first(report: Report, joined: str, table: Table[Any] | None) -> object:
+    """The one value of a key, without that of the column beside it; `_Cut` where the text ends early."""
+    found = _named(report.constraint, table) if report.constraint is not None and table is not None else None
+    if found is not None and has_marker(found[0]):
+        joined = joined.removesuffix("-1")
+    if joined.endswith(_DOTS):
+        return _Cut(joined.removesuffix(_DOTS))
+    return _typed(joined, table, found[1][0]) if found is not None else joined
+
+
+class _Cut(str):
+    """The beginning of a value."""
+
+    __slots__ = ()
+
+
+def _whole(said: Mapping[str, object]) -> dict[str, object]:
+    return {name: value for name, value in said.items() if not isinstance(value, _Cut)}
+
+
 def _agree(given: object, said: object) -> bool:
     """The caller's value may belong to another row of the same flush than the one that failed."""
+    if isinstance(said, _Cut):
+        return str(given).startswith(said)
     return said is None or not isinstance(given, str | int) or given == said
 
 

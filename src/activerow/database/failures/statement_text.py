@@ -31,6 +31,8 @@ _END_OF_SET: Final = re.compile(r"\s(?:WHERE|FROM|RETURNING|ORDER|LIMIT)\s", re.
 _PLACEHOLDER: Final = re.compile(r"\?|%s|%\((?P<name>[^)]+)\)s|\$(?P<number>\d+)")
 _PERCENT: Final = re.compile(r"%s|%\(")
 _CAST: Final = re.compile(r"(?:::[\w ]+(?:\([\d, ]*\))?(?:\[\])?)?")
+_MATCH: Final = re.compile(r"\s(?:REGEXP|~)\s", re.IGNORECASE)
+_DOTTED: Final = re.compile(rf"({_NAME})\.({_NAME})")
 _READING: Final = re.compile(r"\s*(?:--[^\n]*\n\s*)*(?:select|values|explain|pragma|with)\b", re.IGNORECASE)
 _WRITING: Final = re.compile(r"\b(?:insert|update|delete|replace)\b", re.IGNORECASE)
 
@@ -63,6 +65,18 @@ def read_statement(statement: str | None, parameters: object = None) -> Statemen
         return StatementText("select" if verb in _READS else None)
     operation = next(name for name in ("insert", "update", "delete") if match[name])
     return StatementText(operation, _unquoted(match["table"]), _bound(operation, text[match.end() :], parameters))
+
+
+def matched_columns(statement: str | None) -> tuple[str | None, tuple[str, ...]]:
+    """The columns that a statement compares with regular expressions, and the table of the first one."""
+    text = statement or ""
+    ends = [match.start() for match in _MATCH.finditer(_without_names(text))]
+    names = [found[-1] for end in ends if (found := _DOTTED.findall(text, 0, end))]
+    if not names:
+        return None, ()
+    alias = re.search(rf"({_NAME}) AS {re.escape(names[0][0])}(?!\w)", text)
+    table = _unquoted(alias[1] if alias is not None else names[0][0])
+    return table, tuple(dict.fromkeys(_unquoted(column) for owner, column in names if owner == names[0][0]))
 
 
 def first_word(statement: str) -> str:

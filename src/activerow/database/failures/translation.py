@@ -6,18 +6,26 @@ exception and the words of its message say nothing.
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from types import TracebackType
 from typing import Any, Final, Self, cast
 
 from sqlalchemy import inspect
 from sqlalchemy.engine.default import DefaultDialect
-from sqlalchemy.exc import DBAPIError, EmulatedDBAPIException, SQLAlchemyError, StatementError
+from sqlalchemy.exc import (
+    CircularDependencyError,
+    DBAPIError,
+    EmulatedDBAPIException,
+    SQLAlchemyError,
+    StatementError,
+)
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm.exc import FlushError, ObjectDeletedError, StaleDataError
 
-from activerow.backends import BACKENDS, GENERIC, Report
+from activerow.backends import BACKENDS, GENERIC, Report, json_text
 from activerow.database.failures.attribution import Call, facts_of, foreign_key_facts_of
-from activerow.database.failures.statement_text import StatementText, read_statement
+from activerow.database.failures.statement_text import StatementText, matched_columns, read_statement
+from activerow.database.failures.unreadable import unreadable
 from activerow.errors import (
     ActiveRowError,
     CommitUnknownError,
@@ -86,6 +94,12 @@ def translate(
         return PoolExhaustedError(model=_name(model), operation=operation)
     if isinstance(error, StaleDataError | ObjectDeletedError):
         return _stale(error, call)
+    if isinstance(error, CircularDependencyError):
+        whose = f"rows of {model.__name__}" if model is not None else "rows"
+        return UsageError(
+            f"{whose} refer to each other, or one to itself, and none can be written first:"
+            " give the relationship post_update=True, or set the foreign key itself"
+        )
     if isinstance(error, FlushError):
         return UsageError(str(error))  # what no flush can write, like None in a collection: it names no values
     if isinstance(error, Exception) and not isinstance(error, ActiveRowError | SQLAlchemyError):
@@ -148,7 +162,17 @@ def _from_driver(error: DBAPIError, call: Call) -> ActiveRowError:
     report = _report(_driver_error(error))
     if report.code is None and report.kind is DatabaseError and _unusable(error.params):
         report = Report(kind=InvalidDataError, reason="wrong type")
+    if report.pattern:
+        report = _naming_patterns(report, error)
     return _build(report, statement, call, lost=error.connection_invalidated, connecting=connecting)
+
+
+def _naming_patterns(report: Report, error: DBAPIError) -> Report:
+    table, columns = matched_columns(error.statement)
+    if not columns:
+        return report
+    reason = "not a regular expression that the server knows"
+    return replace(report, kind=InvalidDataError, reason=reason, table=table, columns=columns)
 
 
 def _driver_error(error: DBAPIError | EmulatedDBAPIException) -> BaseException:
@@ -241,7 +265,8 @@ def _refuses(model: type | None, name: str, value: object, refusal: type[BaseExc
         return False
     attribute = mapper_of(model).column_attrs.get(name)
     kind = attribute.columns[0].type if attribute is not None else None
-    dialect = DefaultDialect()
+    dialect: Any = DefaultDialect()
+    dialect._json_serializer = json_text
     processor = kind.dialect_impl(dialect).bind_processor(dialect) if kind is not None else None
     if processor is None:
         return False
@@ -270,6 +295,8 @@ def _from_bare(error: Exception, call: Call) -> DatabaseError | None:
     """What drivers let through; the same classes raised by the program's own code pass."""
     if type(error).__module__.partition(".")[0] in _DRIVERS:
         return _build(_report(error), StatementText(), call, lost=False, connecting=_passed(error, _in_connect))
+    if (found := unreadable(error, call)) is not None:
+        return found
     if isinstance(error, UnicodeEncodeError | OverflowError) and _passed(error, _in_execute):
         return _unstorable(error, call)
     if not isinstance(error, OSError):

@@ -16,7 +16,7 @@
 
 from activerow.database.flush.around import refuse_waiting, refused, take_back
 from activerow.database.flush.committed_changes import News
-from activerow.database.flush.hook_runs import refuse_inside_flush, running_in
+from activerow.database.flush.hook_runs import RUNNING, refuse_inside_flush, running_in
 from activerow.database.flush.in_place import in_place_columns, keep_contents
 from activerow.database.flush.inserted import take_in
 from activerow.database.flush.kept_rows import delete_for_good, mark_deleted
@@ -24,6 +24,7 @@ from activerow.database.flush.mapper_events import watch
 from activerow.database.flush.outsiders import (
     AS_FLUSHED,
     attach,
+    brings_along,
     forget_back_reference,
     leave,
     queried_relations,
@@ -35,10 +36,12 @@ from activerow.database.flush.rewind import RewindingSession
 
 __all__ = [
     "AS_FLUSHED",
+    "RUNNING",
     "News",
     "RewindingSession",
     "as_before",
     "attach",
+    "brings_along",
     "delete_for_good",
     "forget_back_reference",
     "in_place_columns",

@@ -30,12 +30,13 @@ class Running:
         self.active = True
 
 
-_running: ContextVar[Running | None] = ContextVar("activerow_hook", default=None)
+RUNNING: Final[ContextVar[Running | None]] = ContextVar("activerow_hook", default=None)
+"""The hook that the current task runs in, if any."""
 
 
 def running_in(session: Session) -> Running | None:
     """The hook of a row of `session` that the current task runs in."""
-    running = _running.get()
+    running = RUNNING.get()
     while running is not None and not (running.active and running.session is session):
         running = running.outer
     return running
@@ -47,7 +48,7 @@ def refuse_inside_flush(session: Session) -> None:
     Raises:
         UsageError: It does.
     """
-    if _running.get() is None:
+    if RUNNING.get() is None:
         return
     running = running_in(session)
     if running is not None and running.inside_flush:
@@ -72,13 +73,13 @@ def call(
 
 @contextmanager
 def in_hook(hook: Hook, session: Session, *, inside_flush: bool = False) -> Generator[None, None, None]:
-    outer = _running.get()
+    outer = RUNNING.get()
     running = Running(hook.label, session, outer, inside_flush=inside_flush)
     if outer is not None and running.depth > _DEEPEST:
         raise UsageError(f"{outer.hook} leads to itself: what it saves has called it again, {_DEEPEST} times by now")
-    _running.set(running)
+    RUNNING.set(running)
     try:
         yield
     finally:
         running.active = False
-        _running.set(outer)
+        RUNNING.set(outer)

@@ -1,14 +1,15 @@
 """Relatives that a flush meets outside of the session.
 
 SQLAlchemy writes the changes of a collection only for members that are in the session, and warns about the others.
-Three kinds of others are met every day:
+These others are met every day:
 
 - an object that a back-reference put into the collection and that is not saved yet (`Book(author=ada)`): it has to wait
   for its own save;
 - a stored object that was taken out: it has to come in, because its foreign key changes;
 - a stored object of a many-to-many relation, which tasks may share: only its key is needed, so another object of the
   same row stands in for it during the flush;
-- a member of an `ordering_list` that has moved: its place is a column of its own.
+- a member of an `ordering_list` that has moved: its place is a column of its own;
+- a member that was changed through the row, by values in the place of a row.
 """
 
 from collections.abc import Callable, Iterator
@@ -20,11 +21,14 @@ from sqlalchemy import inspect
 from sqlalchemy.ext.orderinglist import OrderingList
 from sqlalchemy.orm import InstanceState, Mapper, PassiveFlag, RelationshipProperty, Session, make_transient_to_detached
 from sqlalchemy.orm.attributes import set_committed_value
+from sqlalchemy.orm.interfaces import MANYTOONE
 
 from activerow.errors import SessionConflictError
 
 AS_FLUSHED: Final = PassiveFlag.PASSIVE_NO_INITIALIZE | PassiveFlag.INCLUDE_PENDING_MUTATIONS
 """How a flush looks at a collection: as far as it is loaded, and at what was noted for one that is not."""
+
+_CHANGED: Final = "activerow_changed_members"
 
 State = InstanceState[Any]
 PutBack = Callable[[], None]
@@ -53,14 +57,14 @@ def settle_strangers(session: Session) -> list[PutBack]:
         state: State = instance._sa_instance_state
         for member in _outside(session, reordered(state)):
             attach(session, member)
-        for relation in _changed_collections(state):
+        for relation in _changed_relations(state):
             history = state.get_history(relation.key, AS_FLUSHED)
             for member in _outside(session, history.deleted):
                 if relation.secondary is None:
-                    attach(session, member)
+                    _take_in(session, relation, member)
                 else:
                     _exchange(state, relation.key, member, _stand_in(session, member))
-            for member in _outside(session, history.added):
+            for member in _outside(session, history.added) if relation.uselist else ():
                 if relation.secondary is None or member._sa_instance_state.key is None:
                     put_back.append(_leave_out(state, relation.key, member))
                 else:
@@ -69,9 +73,15 @@ def settle_strangers(session: Session) -> list[PutBack]:
     return put_back
 
 
+def brings_along(state: State, member: object) -> None:
+    """Have a stored member that was changed through a row be saved with it."""
+    state.info.setdefault(_CHANGED, []).append(member)
+
+
 def reordered(state: State) -> list[object]:
-    """The stored members of a row's loaded `ordering_list`s whose place is unsaved."""
-    moved: list[object] = []
+    """The stored members that are saved with a row: changed through it, or moved in its loaded `ordering_list`s."""
+    changed: list[Any] = state.info.get(_CHANGED, [])
+    moved: list[object] = [member for member in changed if member._sa_instance_state.modified]
     for name in state.dict.keys() & state.mapper.relationships.keys():
         if isinstance(state.dict[name], OrderingList):
             members: OrderingList[Any] = state.dict[name]
@@ -137,10 +147,24 @@ def attach(session: Session, row: object) -> None:
     internals._save_or_update_impl(state)  # `add` would take every relative along
 
 
-def _changed_collections(state: State) -> Iterator[RelationshipProperty[Any]]:
+def _take_in(session: Session, relation: RelationshipProperty[Any], member: object) -> None:
+    """Attach a stored row that was taken out, and what goes along with it where it is deleted for that."""
+    attach(session, member)
+    if not relation.cascade.delete_orphan:
+        return
+    state: State = inspect(member, raiseerr=True)
+    for further in state.mapper.relationships:
+        value = state.dict.get(further.key)
+        if further.cascade.delete and value is not None:
+            for relative in _outside(session, value._sa_adapter if further.uselist else (value,)):
+                _take_in(session, further, relative)
+
+
+def _changed_relations(state: State) -> Iterator[RelationshipProperty[Any]]:
+    """Those whose members may have to be written: of a row that is referred to, the one that refers to it no longer."""
     for name in tuple(state.committed_state):
         relation = state.mapper.relationships.get(name)
-        if relation is not None and relation.uselist and not relation.viewonly:
+        if relation is not None and not relation.viewonly and relation.direction is not MANYTOONE:
             yield relation
 
 

@@ -14,11 +14,12 @@
 from activerow.database.unit.block import Hook, Kind, run_hooks
 from activerow.database.unit.generator_hold import hold_of
 from activerow.database.unit.lock import current_task
-from activerow.database.unit.session import UnitSession, UnitSyncSession, is_settled
+from activerow.database.unit.session import LISTENERS, UnitSession, UnitSyncSession, is_settled
 from activerow.database.unit.shield import to_the_end
 from activerow.database.unit.unit import Level, Unit
 
 __all__ = [
+    "LISTENERS",
     "Hook",
     "Kind",
     "Level",

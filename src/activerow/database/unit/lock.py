@@ -33,24 +33,19 @@ class UnitLock:
     A call takes the lock at the level its task belongs to: the unit, or a savepoint in it. While a savepoint is open
     only its own task and the tasks started inside it get the lock; the others wait until the savepoint has ended,
     because a ROLLBACK TO would undo what they wrote in between. The lock is re-entrant, first come first served.
+
+    `Unit.run` takes and releases it by itself where nobody else wants it: that is once for every call.
     """
 
-    __slots__ = ("_astray", "_depth", "_timeout", "_waiters", "levels", "owner")
+    __slots__ = ("_timeout", "astray", "depth", "levels", "owner", "waiters")
 
     def __init__(self, root: Block, timeout: float) -> None:
         self.levels: list[Block] = [root]
         self._timeout = timeout
         self.owner: asyncio.Task[object] | None = None
-        self._depth = 0
-        self._astray: dict[asyncio.Task[object], int] = {}  # calls that go on without the lock they had lent
-        self._waiters: deque[_Waiter] = deque()
-
-    def take(self, task: "asyncio.Task[object]", block: Block) -> bool:
-        """Take the lock for `task` at `block` if it is free; says whether it did."""
-        if self.owner is not None or self.levels[-1] is not block:
-            return False
-        self.owner, self._depth = task, 1
-        return True
+        self.depth = 0
+        self.astray: dict[asyncio.Task[object], int] = {}  # calls that go on without the lock they had lent
+        self.waiters: deque[_Waiter] = deque()
 
     async def acquire(self, block: Block) -> None:
         """Wait for the turn of the calling task at `block`.
@@ -60,9 +55,9 @@ class UnitLock:
         """
         task = current_task()
         if self.owner is task:
-            self._depth += 1
+            self.depth += 1
         elif self.owner is None and self._admits(task, block):
-            self.owner, self._depth = task, 1
+            self.owner, self.depth = task, 1
         else:
             await self._wait(task, block)
 
@@ -74,13 +69,13 @@ class UnitLock:
 
     def release(self) -> None:
         """Give the turn to the first task waiting that may have it."""
-        if self._astray and self.is_astray():
+        if self.astray and self.is_astray():
             self._find_back()
             return
-        self._depth -= 1
-        if not self._depth:
+        self.depth -= 1
+        if not self.depth:
             self.owner = None
-            if self._waiters:
+            if self.waiters:
                 self._wake()
 
     @asynccontextmanager
@@ -90,8 +85,8 @@ class UnitLock:
         Raises:
             SessionConflictError: Another task kept a savepoint open for longer than `pool_timeout`.
         """
-        depth = self._depth
-        self.owner, self._depth = None, 0
+        depth = self.depth
+        self.owner, self.depth = None, 0
         self._wake()
         try:
             yield
@@ -106,23 +101,23 @@ class UnitLock:
             except asyncio.CancelledError as again:  # the call has to end in order: others may be in the session now
                 cancelled = again
             except BaseException:
-                self._astray[current_task()] = depth
+                self.astray[current_task()] = depth
                 raise
             else:
                 break
-        self._depth = depth
+        self.depth = depth
         if cancelled is not None:
             raise cancelled
 
     def is_astray(self) -> bool:
         """Whether the current task could not have the lock back that it had lent."""
-        return asyncio.current_task() in self._astray
+        return asyncio.current_task() in self.astray
 
     def _find_back(self) -> None:
         task = current_task()
-        self._astray[task] -= 1
-        if not self._astray[task]:
-            del self._astray[task]
+        self.astray[task] -= 1
+        if not self.astray[task]:
+            del self.astray[task]
 
     def push(self, block: Block) -> None:
         """Open a savepoint: from now on only its tasks get the lock."""
@@ -142,15 +137,15 @@ class UnitLock:
     def _wake(self) -> None:
         if self.owner is not None:
             return
-        for waiter in self._waiters:
+        for waiter in self.waiters:
             if not waiter.future.done() and self._admits(waiter.task, waiter.block):
-                self.owner, self._depth = waiter.task, 1
+                self.owner, self.depth = waiter.task, 1
                 waiter.future.set_result(None)
                 return
 
     async def _wait(self, task: "asyncio.Task[object]", block: Block) -> None:
         waiter = _Waiter(task, block, asyncio.get_running_loop().create_future())
-        self._waiters.append(waiter)
+        self.waiters.append(waiter)
         try:
             while not waiter.future.done():
                 awaited: set[asyncio.Future[Any]] = {waiter.future}
@@ -166,7 +161,7 @@ class UnitLock:
                 self.release()
             raise
         finally:
-            self._waiters.remove(waiter)
+            self.waiters.remove(waiter)
 
     def _conflict(self, task: "asyncio.Task[object]") -> SessionConflictError:
         top = self.levels[-1]

@@ -6,7 +6,7 @@ tasks. `UnitSyncSession` is the Session under it.
 
 import asyncio
 from collections.abc import Awaitable
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from sqlalchemy import Connection, TextClause, event, inspect
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncResult, AsyncSession, AsyncSessionTransaction
@@ -22,7 +22,7 @@ from activerow.database.unit.results import share
 from activerow.database.unit.unit import Level, Unit
 from activerow.errors import ScopeClosedError, UsageError
 from activerow.errors.call_site import call_site
-from activerow.mapping import check_row, own_listener
+from activerow.mapping import Listeners, check_row, own_listener
 
 
 class UnitSyncSession(RewindingSession):
@@ -52,6 +52,10 @@ class UnitSyncSession(RewindingSession):
         if not self.unit.ended:
             self.unit.check()
         return super().get_bind(*args, **options)
+
+    def is_unheard(self) -> bool:
+        """Whether nobody but activerow listens to it."""
+        return (LISTENERS.unchanged() and LISTENERS.ours) or LISTENERS.are_ours()
 
     def is_waiting(self) -> bool:
         """Whether something waits to be written."""
@@ -211,7 +215,7 @@ class UnitSession(AsyncSession):
     async def invalidate(self) -> None:
         """Give the connection up, and with it what was done: the unit breaks."""
         if not self.unit.ended:
-            await self.unit.run(lambda: AsyncSession.invalidate(self), whole=False)
+            await self.unit.run(AsyncSession.invalidate, self, whole=False)
 
     def begin(self) -> AsyncSessionTransaction:
         """Refused: the unit's transaction is open.
@@ -273,3 +277,8 @@ class _Savepoint(AsyncSessionTransaction):
     async def __aexit__(self, type_: Any, value: BaseException | None, traceback: Any) -> None:
         if not self._level.closed:
             await self._unit.close_savepoint(self._level, value)
+
+
+_EVENTS: Final[Any] = UnitSyncSession.dispatch
+LISTENERS: Final = Listeners((_EVENTS._for_class(UnitSyncSession), _EVENTS._event_names))
+"""Who listens to every session: a tenant's filter in `do_orm_execute`, say, must see each call."""

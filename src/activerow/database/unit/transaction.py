@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Generator
 from contextlib import contextmanager
+from typing import Any, cast
 
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -19,14 +20,18 @@ class Transaction:
 
     def __init__(self, session: AsyncSession, block: Block) -> None:
         self._session, self._block = session, block
-        self._sync = session.sync_session
+        self._sync: Any = session.sync_session
         self.ending = False
         """Whether the unit ends it just now; else a commit or rollback is somebody else's."""
 
     @property
     def is_open(self) -> bool:
         """Whether a statement has begun it."""
-        return self._sync.in_transaction()
+        return bool(self._sync.in_transaction())
+
+    def _is_quiet(self) -> bool:
+        """Whether a savepoint begins and ends without a statement, so that no greenlet is needed."""
+        return not self.has_unwritten and bool(self._sync.is_unheard())
 
     @property
     def has_unwritten(self) -> bool:
@@ -36,7 +41,7 @@ class Transaction:
     @property
     def innermost(self) -> SessionTransaction | None:
         """The innermost open savepoint."""
-        return self._sync.get_nested_transaction()
+        return cast("SessionTransaction | None", self._sync.get_nested_transaction())
 
     def holds(self, savepoint: SessionTransaction) -> bool:
         """Whether `savepoint` is open."""
@@ -52,11 +57,16 @@ class Transaction:
         await AsyncSession.flush(self._session)
 
     async def begin_savepoint(self) -> SessionTransaction:
-        """Send SAVEPOINT."""
+        """Begin a savepoint; SAVEPOINT is sent before its first statement."""
+        if self._is_quiet():
+            return cast("SessionTransaction", self._sync.begin_nested())
         return await AsyncSession.run_sync(self._session, lambda session: session.begin_nested())
 
     async def release(self, savepoint: SessionTransaction) -> None:
-        """Flush what is unwritten and send RELEASE SAVEPOINT."""
+        """Flush what is unwritten and send RELEASE SAVEPOINT, unless nothing was sent in it."""
+        if self._is_quiet() and not cast("Any", savepoint)._connections:
+            savepoint.commit()
+            return
         await AsyncSession.run_sync(self._session, lambda _: savepoint.commit())
 
     async def undo(self, savepoint: SessionTransaction) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from typing import Any, Protocol, TypeVar, cast
 
 from sqlalchemy import Connection
@@ -11,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from sqlalchemy.orm import SessionTransaction
 from sqlalchemy.util import greenlet_spawn
 
-from activerow.database.flush import committed_changes, mapper_events, refuse_inside_flush, running_in
+from activerow.database.flush import RUNNING, committed_changes, mapper_events, refuse_inside_flush, running_in
 from activerow.database.unit.block import Block, Hook, Kind, run_hooks
 from activerow.database.unit.damage import Damage, as_told
 from activerow.database.unit.lock import UnitLock, current_task
@@ -36,6 +37,9 @@ T = TypeVar("T")
 
 class Places(Protocol):
     """Knows which block a task stands in: the scopes of a database."""
+
+    place: ContextVar[Any]
+    """Where the current task stands, or stood."""
 
     def locate(self, unit: "Unit") -> "Level":
         """The block of `unit` that the current task works in."""
@@ -148,11 +152,12 @@ class Unit:
 
     # -- calls ---------------------------------------------------------------------------------------------------
 
-    async def run(self, work: Callable[[], Awaitable[T]], *, whole: bool = True) -> T:
+    async def run(self, work: Callable[..., Awaitable[T]], *args: Any, whole: bool = True) -> T:
         """Run one call of the current task under the lock; an error or cancellation of a statement breaks the unit.
 
         Args:
             work: What to run.
+            args: What `work` is called with.
             whole: Refuse it when the unit is broken.
 
         Raises:
@@ -160,43 +165,63 @@ class Unit:
             TransactionBrokenError: An earlier statement failed.
             SessionConflictError: Another task kept a savepoint open for too long.
         """
-        refuse_inside_flush(self.sync)
-        level, task = self.places.locate(self), current_task()
-        if self.lock.owner is task and not level.closed:
-            # A call inside a call, which was admitted: its errors pass the outer one on their way.
-            if whole:
-                self.check()
-            return await work()
+        if RUNNING.get() is not None:
+            refuse_inside_flush(self.sync)
+        level, task, lock = self.places.place.get(), asyncio.current_task() or current_task(), self.lock
+        if type(level) is not Level or level.unit is not self or level.closed:
+            level = self.places.locate(self)
+        if lock.owner is task and not level.closed:
+            return await self._run_inside(work, args, whole=whole)
         if task is not level.task:
             level.join(task)
-        if not self.lock.take(task, level):
-            await self.lock.acquire(level)
-        return await self._admitted(work, level, task, whole=whole)
-
-    async def _admitted(
-        self, work: Callable[[], Awaitable[T]], level: Level, task: "asyncio.Task[object]", *, whole: bool
-    ) -> T:
+        if lock.owner is None and lock.levels[-1] is level:
+            lock.owner, lock.depth = task, 1
+        else:
+            await lock.acquire(level)
         cancellations = task.cancelling()
         try:
-            if level.closed or self.ended or not self.damage.is_none:
+            if level.closed or self.ended or self.damage.whole is not None or self.damage.savepoints:
                 self._admit(level, whole=whole)
-            return await work()
-        except asyncio.CancelledError as cancelled:
-            if self.transaction.is_open:
-                self.fail(cancelled)
-            raise
-        except Exception as error:
-            if task.cancelling() > cancellations and not getattr(task, "_must_cancel", False):
-                # The cancellation arrived, and what a driver cleaned up after it has failed: that is no answer to it.
-                raise self._cancelled() from error
+            return await work(*args)
+        except BaseException as error:
+            self._hear(error, task, cancellations)
             raise
         finally:
             try:
-                if self.damage.whole is not None and self.transaction.is_open and not self.lock.is_astray():
-                    await to_the_end(self.transaction.roll_back())
-                    self._forgive()
+                if self.damage.whole is not None:
+                    await self._undo_what_broke()
             finally:
-                self.lock.release()
+                if lock.depth == 1 and not (lock.astray or lock.waiters):
+                    lock.owner, lock.depth = None, 0
+                else:
+                    lock.release()
+
+    async def _run_inside(self, work: Callable[..., Awaitable[T]], args: tuple[Any, ...], *, whole: bool) -> T:
+        """Run a call inside a call, which was admitted: its errors pass the outer one on their way."""
+        if whole:
+            self.check()
+        return await work(*args)
+
+    def _hear(self, error: BaseException, task: "asyncio.Task[object]", cancellations: int) -> None:
+        """Break the unit by a cancellation, also where it shows only in what a driver cleaned up after it.
+
+        Raises:
+            asyncio.CancelledError: There it is the answer to the cancellation, and not what has failed then.
+        """
+        if isinstance(error, asyncio.CancelledError):
+            if self.transaction.is_open:
+                self.fail(error)
+        elif (
+            isinstance(error, Exception)
+            and task.cancelling() > cancellations
+            and not getattr(task, "_must_cancel", False)
+        ):
+            raise self._cancelled() from error
+
+    async def _undo_what_broke(self) -> None:
+        if self.transaction.is_open and not self.lock.is_astray():
+            await to_the_end(self.transaction.roll_back())
+            self._forgive()
 
     async def lend(self, work: Awaitable[object]) -> None:
         """Wait for `work`, code of the program in the middle of a call, while others may use the unit.

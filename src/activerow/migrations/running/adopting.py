@@ -1,5 +1,6 @@
 """Databases that `create_all` made: which revision has their tables?"""
 
+from dataclasses import replace
 from typing import Any
 
 from alembic.autogenerate import produce_migrations
@@ -10,8 +11,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from activerow.migrations.errors import UnknownSchemaError
 from activerow.migrations.running.progress import unfinished
-from activerow.migrations.running.runner import Runner, heads_of, stamping, up_to
-from activerow.migrations.schema import Shape, described, shape_of
+from activerow.migrations.running.runner import Runner, stamping, up_to
+from activerow.migrations.schema import VERSIONS, Shape, described, shape_of
 
 
 def adopt(connection: Connection, runner: Runner) -> str | None:
@@ -20,8 +21,14 @@ def adopt(connection: Connection, runner: Runner) -> str | None:
     Raises:
         UnknownSchemaError: They are those of no revision.
     """
-    if heads_of(connection) or unfinished(connection) is not None:
+    if runner.heads_of(connection) or unfinished(connection) is not None:
         return None
+    shared = replace(runner, version_table=VERSIONS).heads_of(connection)
+    if shared and set(shared) <= set(runner.known()):
+        connection.rollback()
+        for head in shared:  # from before the table had the database's name in its own
+            runner.move(connection, stamping(head))
+        return ", ".join(shared)
     known = {table.name for metadata in runner.database.metadata for table in metadata.tables.values()}
     wanted = shape_of(connection, known)
     connection.rollback()  # looking began a transaction

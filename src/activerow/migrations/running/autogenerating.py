@@ -1,6 +1,7 @@
 """Comparing models and database, and writing what differs into a revision."""
 
 import io
+import warnings
 from collections.abc import Callable, Iterator
 from collections.abc import Sequence as Several
 from contextlib import redirect_stdout
@@ -12,10 +13,19 @@ from alembic.operations import ops
 from alembic.runtime.migration import MigrationContext
 from alembic.script import Script
 from sqlalchemy import Connection, Dialect, Sequence, inspect
+from sqlalchemy.exc import SAWarning
 from sqlalchemy.schema import CreateSequence
 
 from activerow.migrations.running.runner import Runner
-from activerow.migrations.schema import Finding, convert, described, findings_in, order, rows_in, single_percents
+from activerow.migrations.schema import (
+    Finding,
+    convert,
+    described,
+    findings_in,
+    notes_of,
+    order,
+    single_percents,
+)
 
 Confirm = Callable[[Several[str], Several[Finding]], bool]
 """Asked with the changes and what is dangerous about them; False writes nothing."""
@@ -28,6 +38,7 @@ class Comparison:
     Attributes:
         changes: One line for each difference.
         findings: What is dangerous about them.
+        notes: What differs and no revision changes, and what could not be compared.
         revisions: Alembic's, ready to be written.
         dialect: Of the database.
     """
@@ -36,6 +47,7 @@ class Comparison:
     dialect: Dialect
     changes: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def write(self) -> Script | None:
         """Write the revision file."""
@@ -53,10 +65,11 @@ def compare(connection: Connection, runner: Runner, message: str) -> Comparison:
             convert(direction, cast("Connection", context.connection).dialect)
             order(direction, cast("Connection", context.connection).dialect.name)
         comparison.changes = tuple(described(changes))
+        comparison.notes = notes_of(context)
         if comparison.changes:
             server = cast("Connection", context.connection)
             _make_what_is_missing(scripts[0], server)
-            comparison.findings = tuple(findings_in(changes, server.dialect, rows_in(server)))
+            comparison.findings = tuple(findings_in(changes, server))
 
     comparison = Comparison(_context(runner, message, autogenerate=True, directives=look), connection.dialect)
 
@@ -64,7 +77,11 @@ def compare(connection: Connection, runner: Runner, message: str) -> Comparison:
         comparison.revisions.run_autogenerate(heads, context)
         return []
 
-    runner.run(connection, steps, dont_mutate=True)  # not even to make the version table
+    with warnings.catch_warnings():
+        warnings.filterwarnings(
+            "ignore", "Skipped unsupported reflection", SAWarning
+        )  # ours sees what SQLAlchemy skips
+        runner.run(connection, steps, dont_mutate=True)  # not even to make the version table
     return comparison
 
 

@@ -24,6 +24,7 @@ from activerow.migrations.schema import Ownership, comparison
 CONNECTION: Final = "activerow_connection"
 DATABASE: Final = "activerow_database"
 OPTIONS: Final = "activerow_options"
+VERSION_TABLE: Final = "activerow_version_table"
 
 
 def run(name: str | None = None, **options: Any) -> None:
@@ -40,7 +41,9 @@ def run(name: str | None = None, **options: Any) -> None:
     config = context.config
     database = cast("Database | None", config.attributes.get(DATABASE))
     if database is None:
-        database = find_project(Path(config.get_alembic_option("script_location", ".")), name).load()
+        project = find_project(Path(config.get_alembic_option("script_location", ".")), name)
+        config.attributes[VERSION_TABLE] = project.version_table
+        database = project.load()
     config.attributes[OPTIONS] = options | cast("dict[str, Any]", config.attributes.get(OPTIONS, {}))
     if context.is_offline_mode():
         _write_sql(config, database)
@@ -102,7 +105,8 @@ def _options(config: Config, database: Database, connection: Connection | None =
     given = dict(cast("Mapping[str, Any]", config.attributes.get(OPTIONS, {})))
     if "include_object" in given:
         given["include_object"] = _both(ours["include_object"], given["include_object"])
-    return {"target_metadata": _target(database.metadata), **ours, "user_module_prefix": None, **given}
+    named = {"version_table": config.attributes[VERSION_TABLE]}
+    return {"target_metadata": _target(database.metadata), **ours, "user_module_prefix": None, **named, **given}
 
 
 def _both(first: Callable[..., bool], second: Callable[..., bool]) -> Callable[..., bool]:

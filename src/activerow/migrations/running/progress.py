@@ -14,7 +14,7 @@ from alembic.runtime.migration import MigrationContext, RevisionStep
 from sqlalchemy import Connection, UpdateBase, inspect, select
 
 from activerow.migrations.errors import UnfinishedMigrationError
-from activerow.migrations.schema import PROGRESS
+from activerow.migrations.schema import PROGRESS, is_bookkeeping
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +125,7 @@ class Progress:
 
 
 def _is_of_versions(construct: object) -> bool:
-    return isinstance(construct, UpdateBase) and getattr(construct.table, "name", None) == "alembic_version"
+    return isinstance(construct, UpdateBase) and is_bookkeeping(str(getattr(construct.table, "name", "")))
 
 
 def _name_of(step: Any) -> str:

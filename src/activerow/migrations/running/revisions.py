@@ -54,12 +54,14 @@ class Written:
         changes: The differences, one line each.
         findings: What is dangerous about them.
         models: The models that were compared, by name and module.
+        notes: What differs and no revision changes, and what could not be compared.
     """
 
     path: Path | None
     changes: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
     models: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def revision_of(script: Script) -> Revision:

@@ -17,8 +17,10 @@ from sqlalchemy import Connection
 
 from activerow.database import Database
 from activerow.migrations import folder as folders
-from activerow.migrations.errors import MigrationError, ProjectError, UnknownRevisionError
-from activerow.migrations.running.environment import CONNECTION, DATABASE, OPTIONS
+from activerow.migrations.errors import DatabaseAheadError, MigrationError, ProjectError, UnknownRevisionError
+from activerow.migrations.running.environment import CONNECTION, DATABASE, OPTIONS, VERSION_TABLE
+from activerow.migrations.running.failures import readable, several_heads
+from activerow.migrations.schema import VERSIONS
 
 Plan = Callable[[ScriptDirectory, Any], Iterable[Any]]
 """The steps to take from the current heads."""
@@ -57,6 +59,7 @@ class Runner:
 
     database: Database
     folder: Path
+    version_table: str = VERSIONS
     hooks: tuple[tuple[str, str], ...] = field(default_factory=folders.formatters)
 
     def config(self, **options: Any) -> Config:
@@ -74,12 +77,19 @@ class Runner:
         config.set_main_option("timezone", "UTC")
         for name, value in self.hooks:
             config.set_section_option("post_write_hooks", name, value.replace("%", "%%"))
-        config.attributes[DATABASE] = self.database
+        config.attributes |= {DATABASE: self.database, VERSION_TABLE: self.version_table}
         return config
 
     def script(self) -> ScriptDirectory:
-        """The revisions of the folder."""
-        return ScriptDirectory.from_config(self.config())
+        """The revisions of the folder.
+
+        Raises:
+            MigrationError: A file cannot be read, or stands on one that is not there.
+        """
+        script = ScriptDirectory.from_config(self.config())
+        with readable(script):
+            script.get_heads()
+        return script
 
     def known(self) -> list[str]:
         """The identifiers of all revisions, newest first."""
@@ -106,11 +116,13 @@ class Runner:
         try:
             yield
         except ResolutionError as error:
-            raise UnknownRevisionError(str(error.argument), self.known()) from error
+            raise self._unknown(str(error.argument), revision) from error
         except CommandError as error:
             cause = error.__cause__
             if isinstance(cause, ResolutionError):
-                raise UnknownRevisionError(str(cause.argument or revision), self.known()) from error
+                raise self._unknown(str(cause.argument or revision), revision) from error
+            if "Multiple heads" in str(error):
+                raise several_heads(self.script().get_heads()) from error
             if "not up to date" in str(error):
                 raise MigrationError(
                     "the database is not at the newest revision, so differences would be found twice: `upgrade` first"
@@ -119,7 +131,12 @@ class Runner:
                 raise MigrationError(f"there are not as many revisions as {revision} wants to go") from error
             raise MigrationError(str(error)) from error
 
+    def _unknown(self, found: str, asked: str | None) -> MigrationError:
+        """Nobody has asked for it, then it is the database that has it."""
+        is_asked = asked is not None and found in asked
+        return UnknownRevisionError(found, self.known()) if is_asked else DatabaseAheadError(found, self.known())
 
-def heads_of(connection: Connection) -> tuple[str, ...]:
-    """The revisions that the connection's database is at."""
-    return MigrationContext.configure(connection).get_current_heads()
+    def heads_of(self, connection: Connection) -> tuple[str, ...]:
+        """The revisions that the connection's database is at."""
+        options = {"version_table": self.version_table}
+        return MigrationContext.configure(connection, opts=options).get_current_heads()

@@ -33,7 +33,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.types import JSON
 
 from activerow.migrations.errors import MigrationError
-from activerow.migrations.schema import NOT_THE_MODELS
+from activerow.migrations.schema import is_bookkeeping
 
 
 def fill_empty_tables(connection: Connection) -> None:
@@ -43,7 +43,7 @@ def fill_empty_tables(connection: Connection) -> None:
         MigrationError: The server refuses a row, because of a CHECK for example.
     """
     metadata = MetaData()
-    metadata.reflect(connection, only=lambda name, _: name not in NOT_THE_MODELS)
+    metadata.reflect(connection, only=lambda name, _: not is_bookkeeping(name))
     untyped: Any = schema
     for table, _ in untyped.sort_tables_and_constraints(metadata.tables.values()):  # which bears circles
         if table is not None and connection.execute(select(table).limit(1)).first() is None:

@@ -13,4 +13,10 @@ PROGRESS: Final = Table(
 )
 """How far a revision came that stopped half way, on servers that cannot undo schema changes."""
 
-NOT_THE_MODELS: Final = frozenset({"alembic_version", PROGRESS.name})
+VERSIONS: Final = "alembic_version"
+"""The table that says which revision a database is at; one of several databases of a project has a name behind it."""
+
+
+def is_bookkeeping(table: str) -> bool:
+    """Whether migrations keep the table for themselves."""
+    return table == PROGRESS.name or table == VERSIONS or table.startswith(f"{VERSIONS}_")

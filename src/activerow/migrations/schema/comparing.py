@@ -6,12 +6,13 @@ from alembic.runtime.plugins import Plugin
 from alembic.util import DispatchPriority
 
 from activerow import partial_index
-from activerow.migrations.schema import columns, enums, rendering, rules
+from activerow.migrations.schema import columns, enums, foreign_keys, rendering, rules
 from activerow.migrations.schema.ownership import Ownership
 from activerow.migrations.schema.seen import OPTION, Seen
 
 _OURS: Final = Plugin("activerow")
 _OURS.add_autogenerate_comparator(rules.compare, "table", "indexes", priority=DispatchPriority.FIRST)
+_OURS.add_autogenerate_comparator(foreign_keys.compare, "table", "foreignkeys", priority=DispatchPriority.FIRST)
 _OURS.add_autogenerate_comparator(enums.compare, "schema", "enums", priority=DispatchPriority.LAST)
 _OURS.add_autogenerate_comparator(columns.compare_type, "column", "types", priority=DispatchPriority.FIRST)
 _OURS.add_autogenerate_comparator(columns.compare_default, "column", "server_default", priority=DispatchPriority.FIRST)

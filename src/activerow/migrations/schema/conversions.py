@@ -110,7 +110,10 @@ _USING: Final[dict[tuple[Kind, Kind], str]] = {
     **{("boolean", kind): "{0}::integer::{1}" for kind in _NUMBERS},
     ("text", "binary"): "convert_to({0}, 'UTF8')",
     ("binary", "text"): "convert_from({0}, 'UTF8')::{1}",
-    ("enum", "enum"): "{0}::text::{1}",
+    ("array", "json"): "to_jsonb({0})::{1}",
+    ("time", "datetime"): "DATE '1970-01-01' + {0}",
+    ("time", "interval"): "{0}::{1}",
+    ("interval", "time"): "{0}::{1}",
     ("interval", "integer"): "extract(epoch from {0})::{1}",
     ("integer", "interval"): "make_interval(secs => {0})",
 }
@@ -128,7 +131,8 @@ def using(column: str, before: object, after: object, dialect: Any) -> str | Non
     compiler = dialect.type_compiler_instance
     if kinds == ("enum", "enum") and compiler.process(old) == compiler.process(new):
         return None
-    return _USING.get(kinds, "{0}::{1}").format(column, compiler.process(new))
+    through_text = "{0}::{1}" if kinds[0] == "text" else "{0}::text::{1}"  # which there is for each type
+    return _USING.get(kinds, through_text).format(column, compiler.process(new))
 
 
 def convert(changes: Any, dialect: Any) -> None:

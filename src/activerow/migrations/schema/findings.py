@@ -1,7 +1,6 @@
 """What is dangerous in a set of schema changes, and the safer form."""
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from typing import Any, Final
 
 from alembic.operations import ops
@@ -10,40 +9,22 @@ from sqlalchemy.types import String
 
 from activerow.migrations.schema.conversions import loss, rewriting
 from activerow.migrations.schema.enums import EnumOp
+from activerow.migrations.schema.finding import Finding
+from activerow.migrations.schema.unfit_rows import unfit_rows
 
 HasRows = Callable[[str, str | None], bool]
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """A change that may lose data, fail, or stop others.
-
-    Attributes:
-        code: A word that never changes: `drop_table`, `drop_column`, `rename`, `not_null`, `narrower`, `cast`, `lock`.
-        where: The table, or table and column.
-        problem: What may happen.
-        remedy: The safer form.
-    """
-
-    code: str
-    where: str
-    problem: str
-    remedy: str
-
-    def __str__(self) -> str:
-        return f"{self.where}: {self.problem}. {self.remedy}"
-
-
-def findings_in(changes: ops.UpgradeOps, dialect: Any, has_rows: HasRows) -> list[Finding]:
+def findings_in(changes: ops.UpgradeOps, connection: Connection) -> list[Finding]:
     """What is dangerous about `changes`.
 
     Args:
         changes: What autogenerate found.
-        dialect: SQLAlchemy's, of the server.
-        has_rows: Whether a table (name, schema) of the database at hand has rows.
+        connection: To the database that is to be changed; its rows say what would fail.
     """
-    flat = list(_flat(changes))
+    flat, dialect, has_rows = list(_flat(changes)), connection.dialect, _rows_in(connection)
     found = [*_renames(flat), *_dropped(flat), *_columns(flat, dialect, has_rows), *_values(flat)]
+    found += unfit_rows(flat, connection)
     if dialect.name == "postgresql":
         found += _locks(flat, dialect, has_rows)
     return found
@@ -207,7 +188,7 @@ def _rewrites(op: ops.AlterColumnOp, dialect: Any) -> bool:
     return after is not None and not (both_texts and loss(before, after, dialect) is None)
 
 
-def rows_in(connection: Connection) -> HasRows:
+def _rows_in(connection: Connection) -> HasRows:
     """Whether a table of the connection's database has rows; one that is not there has none."""
 
     def has_rows(name: str, schema: str | None) -> bool:

@@ -24,7 +24,7 @@ def order(changes: Any, dialect: str) -> None:
 
     MySQL needs an index for each foreign key, so one that comes stands before one that goes.
     """
-    changes.ops.sort(key=_place)
+    changes.ops[:] = [part for op in sorted(changes.ops, key=_place) for part in _around(op)]
     for op in changes.ops:
         if isinstance(op, ops.ModifyTableOps):
             remade = {entry.column_name for entry in op.ops if isinstance(entry, ops.DropColumnOp)}
@@ -41,11 +41,19 @@ def _place(op: Any) -> int:
     return 1
 
 
+def _around(op: Any) -> list[Any]:
+    """SQL of its own around the changes of a table, which are made together when the last of them is known."""
+    if not isinstance(op, ops.ModifyTableOps):
+        return [op]
+    own = [entry for entry in op.ops if isinstance(entry, SqlOp)]
+    op.ops = [entry for entry in op.ops if not isinstance(entry, SqlOp)]
+    drops, adds = ([entry for entry in own if entry.drops is drops] for drops in (True, False))
+    return [*drops, *([op] if op.ops else []), *adds]
+
+
 def _rank(op: Any, remade: set[Any]) -> int:
     if isinstance(op, ops.DropConstraintOp):
         return _DROPS.get(op.constraint_type or "", 3)
-    if isinstance(op, SqlOp):
-        return 3 if op.drops else 65
     if isinstance(op, ops.DropColumnOp):
         return 20 if op.column_name in remade else 90
     return next((rank for kind, rank in _RANKS if isinstance(op, kind)), 100)

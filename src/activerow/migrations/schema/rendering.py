@@ -1,6 +1,8 @@
 """How types and server defaults are written into a revision, which every backend is to run."""
 
+import ast
 import copy
+import inspect
 from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any, Final, Literal, cast
@@ -14,9 +16,10 @@ from sqlalchemy import CheckConstraint, DefaultClause, Enum, Identity
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.sql import functions
 from sqlalchemy.sql.elements import False_, True_, conv
-from sqlalchemy.types import TypeEngine
+from sqlalchemy.types import TypeDecorator, TypeEngine
 from sqlalchemy.util import EMPTY_DICT
 
+from activerow.migrations.schema.kinds import actual
 from activerow.types import utcnow
 
 
@@ -28,6 +31,8 @@ def render(kind: str, item: Any, context: AutogenContext) -> str | Literal[False
         return _default(item.arg, context)
     if kind == "check" and not item._type_bound:
         return _check(item, context)
+    if kind == "primary_key":
+        return _key_of_table(item)
     return False
 
 
@@ -68,9 +73,8 @@ def _type(kind: TypeEngine[Any], context: AutogenContext) -> str | Literal[False
     internals: Any = kind
     if internals._variant_mapping:
         return _variants(kind, context)
-    module = type(kind).__module__
-    if not module.startswith("sqlalchemy."):
-        context.imports.add(f"import {module}")
+    if not type(kind).__module__.startswith("sqlalchemy."):
+        return _own(kind, context)
     if isinstance(kind, Enum) and kind.native_enum:
         return _enum(kind) if _dialect_of(context).name == "postgresql" else False
     if isinstance(kind, postgresql.JSON | postgresql.ARRAY | postgresql.HSTORE):
@@ -79,6 +83,27 @@ def _type(kind: TypeEngine[Any], context: AutogenContext) -> str | Literal[False
         implementation: Any = object.__new__(PostgresqlImpl)
         return cast("str | Literal[False]", implementation.render_type(kind, context))
     return False
+
+
+def _own(kind: TypeEngine[Any], context: AutogenContext) -> str:
+    """A type of the project or of a library, as the call that makes it; the plain SQL type where there is none."""
+    made, arguments = type(kind), repr(kind).removeprefix(type(kind).__name__)
+    if isinstance(kind, TypeDecorator) and ("<locals>" in made.__qualname__ or not _takes(made, arguments)):
+        internals: Any = alembic_render
+        plain: str = internals._repr_type(actual(kind, _dialect_of(context)), context)
+        return plain
+    context.imports.add(f"import {made.__module__}")
+    return f"{made.__module__}.{made.__qualname__}{arguments}"
+
+
+def _takes(made: type[Any], arguments: str) -> bool:
+    """Whether a type can be made with what its `repr` shows, which is what the type below it takes."""
+    try:
+        call: Any = ast.parse(f"made{arguments}", mode="eval").body
+        inspect.signature(made).bind(*call.args, **{keyword.arg: keyword.value for keyword in call.keywords})
+    except (SyntaxError, TypeError, AttributeError):
+        return False
+    return True
 
 
 def _dialect_of(context: AutogenContext) -> Any:
@@ -101,6 +126,17 @@ def _variants(kind: TypeEngine[Any], context: AutogenContext) -> str:
     for dialect in sorted(variants):
         text += f".with_variant({internals._repr_type(variants[dialect], context)}, {dialect!r})"
     return text
+
+
+def _key_of_table(key: Any) -> str | Literal[False]:
+    """A primary key with more than its columns and a name."""
+    given = {"deferrable": key.deferrable, "initially": key.initially, **key.dialect_kwargs}
+    options = {name: value for name, value in given.items() if value is not None}
+    if not options:
+        return False
+    name = {"name": key.name} if key.name else {}
+    columns = (repr(str(column.name)) for column in key.columns)
+    return f"sa.PrimaryKeyConstraint({', '.join([*columns, *(f'{k}={v!r}' for k, v in (name | options).items())])})"
 
 
 def _check(check: CheckConstraint, context: AutogenContext) -> str | Literal[False]:

@@ -45,11 +45,12 @@ def compare(
 def _differences(
     context: AutogenContext, changes: ops.ModifyTableOps, found: Table, wanted: Table, there: Picture, ours: Picture
 ) -> None:
+    _keep_collations(found, there)
     models = rules_of(context, wanted, ours)
     gone = {rule for rule in there.rules if rule not in ours.rules}
     new = {rule for rule in ours.rules if rule not in there.rules}
     _forgive_names(gone, new, there, ours)
-    remade = set(_remade(there, ours))
+    remade, by_sql = set(_remade(there, ours)), _need_sql(there, ours)
     for rule in sorted(there.rules.keys() & ours.rules.keys()):
         text = there.rules[rule]
         if not ours.has(rule, text) or any(column in _words(text) for column in remade):
@@ -59,24 +60,42 @@ def _differences(
         changes.ops.append(ops.DropColumnOp.from_column_and_tablename(wanted.schema, wanted.name, found.c[column]))
         changes.ops.append(ops.AddColumnOp.from_column_and_tablename(wanted.schema, wanted.name, wanted.c[column]))
     for rule in sorted(gone):
-        if rule[0] == "exclude":
-            changes.ops.append(_exclusion(context, wanted, rule, there.rules[rule]).reverse())
-        elif not _is_of_a_key(context, rule, there, wanted):
+        if rule in by_sql:
+            changes.ops.append(_by_sql(context, wanted, rule, there.rules[rule]).reverse())
+        elif not _is_of_a_key(context, rule, there, found, wanted):
             _drop(context, changes, rule_there(context, found, rule, there), models.get(rule))
     for rule in sorted(new):
-        if rule[0] == "exclude":
-            changes.ops.append(_exclusion(context, wanted, rule, ours.rules[rule]))
+        if rule in by_sql:
+            changes.ops.append(_by_sql(context, wanted, rule, ours.rules[rule]))
         else:
             _add(context, changes, models[rule], rule)
 
 
-def _exclusion(context: AutogenContext, table: Table, rule: Rule, definition: str) -> SqlOp:
-    """A new exclusion constraint, which only PostgreSQL has, and of whose elements Alembic loses the expressions."""
+def _keep_collations(found: Table, there: Picture) -> None:
+    """Give the columns of SQLite their collations, which SQLAlchemy does not read, for the way back."""
+    for column in found.columns:
+        known = there.columns.get(column.name)
+        collation = known.type.rpartition(" collate ")[2] if known is not None and " collate " in known.type else None
+        if collation is not None and isinstance(column.type, String):
+            column.type.collation = collation.strip('"')
+
+
+def _need_sql(*pictures: Picture) -> set[Rule]:
+    """Alembic loses the expressions of an exclusion constraint, and whatever a primary key has but columns."""
+    rules = [(rule, text) for picture in pictures for rule, text in picture.rules.items()]
+    keys = [(rule, text) for rule, text in rules if rule[0] == "primary key"]
+    have_options = any(word in text for _, text in keys for word in ("DEFERRABLE", "INCLUDE"))
+    return {rule for rule, _ in rules if rule[0] == "exclude"} | {rule for rule, _ in keys if have_options}
+
+
+def _by_sql(context: AutogenContext, table: Table, rule: Rule, definition: str) -> SqlOp:
+    """A new constraint, as only PostgreSQL has it."""
     dialect: Any = context.dialect
     preparer = dialect.identifier_preparer
     alter, name = f"ALTER TABLE {preparer.format_table(table)}", preparer.quote(rule[1])
     add, drop = f"{alter} ADD CONSTRAINT {name} {definition}", f"{alter} DROP CONSTRAINT {name}"
-    return SqlOp(add, drop, f"exclusion constraint {rule[1]} of {table.name}")
+    words = "exclusion constraint" if rule[0] == "exclude" else rule[0]
+    return SqlOp(add, drop, f"{words} {rule[1]} of {table.name}")
 
 
 def _forgive_names(gone: set[Rule], new: set[Rule], there: Picture, ours: Picture) -> None:
@@ -106,12 +125,13 @@ def _words(definition: str) -> set[str]:
     return set("".join(letter if letter.isalnum() or letter == "_" else " " for letter in definition).split())
 
 
-def _is_of_a_key(context: AutogenContext, rule: Rule, there: Picture, wanted: Table) -> bool:
+def _is_of_a_key(context: AutogenContext, rule: Rule, there: Picture, found: Table, wanted: Table) -> bool:
     """An index that MySQL has made for a foreign key, under the key's name or the column's."""
     dialect: Any = context.dialect
     if dialect.name not in {"mysql", "mariadb"} or rule[0] != "index" or there.rules[rule].startswith("UNIQUE"):
         return False
-    names = {str(name) for key in wanted.foreign_key_constraints for name in (key.name, key.columns[0].name)}
+    keys = wanted.foreign_key_constraints | found.foreign_key_constraints
+    names = {str(name) for key in keys for name in (key.name, key.columns[0].name)}
     return rule[1] in names
 
 

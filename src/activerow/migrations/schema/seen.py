@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from alembic.autogenerate.api import AutogenContext
+from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, Table
 
 from activerow.migrations.schema.ownership import Name
@@ -53,3 +54,16 @@ def seen_of(context: AutogenContext, table: Table) -> tuple[Picture, Picture] | 
     seen: Seen = context.opts[OPTION]
     connection: Any = context.connection
     return seen.of(connection, table)
+
+
+def note(context: AutogenContext, words: str) -> None:
+    """Note something about the comparison that is going on."""
+    seen: Seen = context.opts[OPTION]
+    if words not in seen.notes:
+        seen.notes.append(words)
+
+
+def notes_of(context: MigrationContext) -> tuple[str, ...]:
+    """What the comparison that has just been made could not compare, or saw and does not change."""
+    seen: Seen = context.opts[OPTION]
+    return tuple(seen.notes)

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, inspect
 from sqlalchemy.exc import SAWarning
 
-from activerow.migrations.schema.bookkeeping import NOT_THE_MODELS
+from activerow.migrations.schema.bookkeeping import is_bookkeeping
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ Shape = dict[str, TableShape]
 def shape_of(connection: Connection, known: Collection[str] | None = None) -> Shape:
     """The tables of the connection's default schema (the known ones), without those of the migrations themselves."""
     inspector = inspect(connection)
-    wanted = set(inspector.get_table_names()) - NOT_THE_MODELS
+    wanted = {name for name in inspector.get_table_names() if not is_bookkeeping(name)}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SAWarning)  # indexes of expressions are no part of a shape
         return {name: _table(inspector, name) for name in wanted if known is None or name in known}

@@ -50,7 +50,7 @@ class TableEdits:
         """Change a column's type, default, or whether it takes NULL; its other clauses stay."""
         column, kind = self._column(name), options.get("type_")
         default, nullable = options.get("server_default", False), options.get("nullable")
-        defaults = () if default in (False, None) else (default,)
+        defaults = () if default is False or default is None else (default,)
         wanted = self.specification(
             Column(name, kind or Integer(), *_elements(defaults), nullable=nullable is not False)
         )

@@ -35,11 +35,11 @@ def rule_there(context: AutogenContext, table: Table, rule: Rule, picture: Pictu
         index = next((index for index in indexes_there(context, table) if index.name == name), None)
         if is_mysql and definition.startswith("UNIQUE") and index is not None and not name.startswith("ix_"):
             return _attached(table, UniqueConstraint(*index.columns, name=conv(name)))
-        return index
+        return _directed(table, index, definition) if is_mysql and index is not None else index
     named = _conventional(table.name, definition) if name.startswith(UNNAMED) else name
     columns = [table.c[column] for column in _columns(table, definition)]
     if kind == "primary key":
-        return PrimaryKeyConstraint(*columns, name=conv(named) if named != "PRIMARY" else None)
+        return PrimaryKeyConstraint(*columns, name=conv(f"pk_{table.name}" if named == "PRIMARY" else named))
     if kind == "unique":
         return _attached(table, UniqueConstraint(*columns, name=conv(named), **_options(definition)))
     condition = definition[definition.index("(") + 1 : definition.rindex(")")]
@@ -68,13 +68,23 @@ def _of_sqlite(table: Table, _kind: str, name: str, definition: str) -> Index:
     tokens = significant(tokens_of(definition))
     group = next(at for at, token in enumerate(tokens) if token.kind == "group")
     inner = _parts(tokens[group].text[1:-1])
-    known = {column.name: column for column in table.columns}
-    expressions = [known.get(part.strip('"`[]')) or _expression(part) for part in inner]
+    known: dict[str, Any] = {column.name: column for column in table.columns}
+    expressions = [known.get(part.strip('"`[]'), _expression(part)) for part in inner]
     options: dict[str, Any] = {}
     where = re.search(r"\)\s*WHERE\s+(.*)$", definition, re.IGNORECASE | re.DOTALL)
     if where:
         options["sqlite_where"] = text(where[1].replace(":", r"\\:"))
     return Index(name, *expressions, unique=definition.startswith("UNIQUE"), _table=table, **options)
+
+
+def _directed(table: Table, index: Index, definition: str) -> Index:
+    """The index of MySQL with its directions, which SQLAlchemy does not read."""
+    group = next(token.text for token in tokens_of(definition) if token.kind == "group")
+    descending = {part.partition("`")[2].rpartition("`")[0] for part in _parts(group[1:-1]) if part.endswith(" DESC")}
+    if not descending:
+        return index
+    columns = [column.desc() if column.name in descending else column for column in index.columns]
+    return Index(index.name, *columns, unique=index.unique, _table=table, **index.dialect_kwargs)
 
 
 def _expression(part: str) -> Any:

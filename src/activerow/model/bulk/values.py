@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final, cast
 
 from activerow.errors import InvalidDataError
-from activerow.mapping import is_expression
+from activerow.mapping import all_evident, evident, is_expression
 from activerow.model.bulk.layout import Convert, Layout, Row, RowContext, Source, Values
 
 Record = tuple[Any, ...]
@@ -85,6 +85,11 @@ def take(layout: Layout, rows: Sequence[Row], dialect: str) -> Taken:
 def _misfits(source: Source, values: Values, dialect: str, with_sql: set[int]) -> list[tuple[int, Source, str]]:
     """The first value that does not fit, if any; rows with SQL are added to `with_sql`."""
     check = source.check
+    if check is None:
+        if _NEVER_SQL.issuperset(map(type, values)):
+            return []
+    elif all_evident(values, evident(source.column.type, check)):
+        return []
     for index, value in enumerate(values):
         if value is None:
             continue

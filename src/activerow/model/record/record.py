@@ -9,7 +9,7 @@ from sqlalchemy.orm import InstanceState, Mapped, MappedColumn, Mapper, Relation
 
 from activerow.backends import STRING
 from activerow.database.flush import keep_contents, watch
-from activerow.errors import ReservedNameError
+from activerow.errors import ReservedNameError, UnknownFieldError
 from activerow.mapping import Fields, count_everywhere, fields_of, install_guard, remember_registry
 from activerow.model.record.many import BulkWriting
 from activerow.model.record.reading import Reading
@@ -18,6 +18,7 @@ from activerow.model.record.writing import Writing
 
 KEYWORDS = frozenset({"session", "auto_commit", "refresh", "defaults"})
 """Keywords of the methods, which a column of the same name would hide."""
+_LONGEST = 60
 
 
 class _FieldsOfTheModel:
@@ -42,12 +43,17 @@ class ActiveRecord(Reading, Writing, BulkWriting):
 
         Raises:
             ReservedNameError: A mapped attribute would hide a method, or a keyword of one.
+            UnknownFieldError: `__repr_attrs__` names what the class does not have.
         """
         _refuse_reserved(cls, _declared(cls))
         if "__repr__" not in cls.__dict__:
             # Or a dataclass, made here or later, gets one that reads every relation, loaded or not.
             type.__setattr__(cls, "__repr__", cls.__repr__)
         super().__init_subclass__(**options)
+        mapper: Mapper[Any] | None = cls.__dict__.get("__mapper__")
+        for name in cls.__repr_attrs__:
+            if mapper is not None and not hasattr(cls, name):
+                raise UnknownFieldError(cls.__name__, name, choices=sorted(mapper.all_orm_descriptors.keys()))
         tell_queries_words(cls)
         known = cls.__dict__.get("registry")
         if isinstance(known, registry) and str not in known.type_annotation_map:
@@ -64,8 +70,14 @@ class ActiveRecord(Reading, Writing, BulkWriting):
         else:
             names = (state.mapper.get_property_by_column(c).key for c in state.mapper.primary_key)
             parts += [f"{name}={value!r}" for name, value in zip(names, state.key[1], strict=True)]
-        parts += [f"{name}={state.dict[name]!r}" for name in self.__repr_attrs__ if name in state.dict]
+        parts += [f"{name}={_short(state.dict[name])}" for name in self.__repr_attrs__ if name in state.dict]
         return f"<{type(self).__name__} {' '.join(parts)}>"
+
+
+def _short(value: object) -> str:
+    """The `repr` of a value, cut where it would fill the line."""
+    text = repr(value)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
 
 
 RESERVED = frozenset(name for name in dir(ActiveRecord) if not name.startswith("_")) | KEYWORDS

@@ -11,7 +11,7 @@ from sqlalchemy.orm.base import LoaderCallableStatus
 from activerow.database import database_of
 from activerow.database.execution import Call
 from activerow.errors import UnknownFieldError, UsageError
-from activerow.mapping import are_evident, entity_of, fields_of, on_class, on_instance
+from activerow.mapping import ENTITY, are_evident, entity_of, fields_of, on_class, on_instance
 from activerow.model.record.get_or_create import commit_where_due, differing, get_or_create
 from activerow.model.rows import (
     Deletion,
@@ -26,6 +26,7 @@ from activerow.model.rows import (
     fill,
     is_changed,
     read_again,
+    telling_places,
 )
 from activerow.query.related import loading
 
@@ -57,11 +58,13 @@ class Writing:
             UnknownFieldError: A name is not a field of the model; nothing was sent.
             SaveError: The database refused the row.
         """
-        entity, given = entity_of(cls), columns if values is None else collect(values, columns)
+        entity = cls.__dict__.get(ENTITY) or entity_of(cls)
+        given = columns if values is None else collect(values, columns)
         checked = are_evident(given, entity.creating)
         names = given if checked else check_new(cls, given)
         insertion = Insertion(cls, names, session, auto_commit, refresh=refresh, checked=checked)
-        return cast("Self", await database_of(cls).execution.carry_out(insertion))
+        made = database_of(cls).execution.carry_out(insertion)
+        return cast("Self", await (made if type(names) is dict else telling_places(cls, names, made)))
 
     def fill(self, values: Values = None, /, **columns: object) -> bool:
         """Set many attributes at once; says whether anything changed. Nothing is sent to the database.
@@ -111,7 +114,8 @@ class Writing:
         checked = are_evident(given, entity_of(type(self)).setting)
         names = given if checked else check_names(self, given)
         update = Update(self, names, session, auto_commit, refresh=refresh, checked=checked)
-        return self if await database_of(type(self)).execution.carry_out(update) else None
+        done = database_of(type(self)).execution.carry_out(update)
+        return self if await (done if type(names) is dict else telling_places(type(self), names, done)) else None
 
     @on_instance
     async def delete(self, *, session: AsyncSession | None = None, auto_commit: bool | None = None) -> None:
@@ -175,7 +179,7 @@ class Writing:
         return changed
 
     def to_dict(self, *, only: Iterable[str] | None = None, exclude: Iterable[str] = ()) -> dict[str, Any]:
-        """The loaded columns, or what `only` names (loaded relations too, as dicts); no I/O.
+        """The loaded columns, or what `only` names (loaded relations as dicts, what a query computed); no I/O.
 
         Raises:
             UnknownFieldError: `only` or `exclude` names no field.
@@ -184,8 +188,9 @@ class Writing:
         fields = fields_of(type(self))
         wanted = tuple(only) if only is not None else tuple(n for n in fields.columns if n in inspect(self).dict)
         left_out = frozenset(exclude)
+        computed = {name for name in vars(self) if not name.startswith("_")}
         for name in (*wanted, *left_out):
-            if name not in fields.columns + fields.relations + fields.hybrids:
+            if name not in fields.columns + fields.relations + fields.hybrids and name not in computed:
                 raise UnknownFieldError(type(self).__name__, name, choices=fields.columns + fields.relations)
         return {name: _plain(getattr(self, name)) for name in wanted if name not in left_out}
 

@@ -58,16 +58,21 @@ def attached(session: Session, row: object) -> Generator[object, None, None]:
     twin = session.identity_map.get(state.key) if owner is None and state.key is not None else None
     if twin is not None:
         _apply_changes(session, state, inspect(twin))
+        _bring_along(session, state)
         yield twin
         _copy_back(inspect(twin), state)
         return
     if owner is None:
         _attach(session, state)
+    _bring_along(session, state)
+    yield row
+
+
+def _bring_along(session: Session, state: InstanceState[Any]) -> None:
     for member in reordered(state):
         if object_session(member) is not session:
             _remember(session, inspect(member, raiseerr=True))
             attach(session, member)
-    yield row
 
 
 def _remember(session: Session, state: InstanceState[Any]) -> None:

@@ -1,4 +1,4 @@
-"""Taking members out of a to-many relation, loaded or not."""
+"""Adding members to a to-many relation, and taking them out, loaded or not."""
 
 from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import asynccontextmanager
@@ -12,8 +12,8 @@ from sqlalchemy.orm.base import instance_state
 
 from activerow.errors import UsageError
 from activerow.mapping import is_partial, primary_key_names
-from activerow.members import Without
-from activerow.model.rows.attaching import at_home
+from activerow.members import With, Without
+from activerow.model.rows.attaching import append, at_home
 
 State = InstanceState[Any]
 Key = tuple[Any, ...]
@@ -33,11 +33,28 @@ def take_out(state: State, relation: RelationshipProperty[Any], rows: Iterable[o
     return bool(members)
 
 
+def put_in(state: State, relation: RelationshipProperty[Any], rows: Iterable[object]) -> bool:
+    """Add those of `rows` that a relation, which is in memory, does not have; says whether anything changed.
+
+    Raises:
+        NotLoadedError: It is not in memory.
+    """
+    row: Any = state.obj()
+    present: Any = getattr(row, relation.key)
+    missing: list[object] = []
+    for each in rows:
+        if _same([*present._sa_adapter, *missing], each) is None:
+            missing.append(each)
+    for each in missing:
+        append(row, relation.key, each)
+    return bool(missing)
+
+
 @asynccontextmanager
 async def members_at_hand(
     session: AsyncSession, row: object, given: Mapping[str, object]
 ) -> AsyncGenerator[None, None]:
-    """For the block, have in memory what `given` takes out of relations that are not loaded, and nothing else of them.
+    """For the block, have in memory what `given` names of relations that are not loaded, and nothing else of them.
 
     Raises:
         UsageError: A row to take out is not stored.
@@ -46,8 +63,8 @@ async def members_at_hand(
     short: list[str] = []
     try:
         for name, value in given.items():
-            if isinstance(value, Without) and state.key is not None:
-                found = await _linked(session, state, name, value.rows)
+            if isinstance(value, With | Without) and state.key is not None:
+                found = await _linked(session, state, name, _stored(value))
                 if name not in state.dict:
                     short.append(name)
                     set_committed_value(row, name, found)
@@ -59,6 +76,11 @@ async def members_at_hand(
         for name in short:
             state.dict.pop(name, None)
             state.committed_state.pop(name, None)
+
+
+def _stored(value: With | Without) -> Iterable[object]:
+    """The rows that may be members; a new one is none yet."""
+    return value.rows if isinstance(value, Without) else [row for row in value.rows if instance_state(row).key]
 
 
 async def _linked(session: AsyncSession, state: State, name: str, rows: Iterable[object]) -> list[object]:

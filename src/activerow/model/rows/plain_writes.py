@@ -32,7 +32,7 @@ def inserted(plain: PlainTable, given: Mapping[str, object]) -> dict[str, object
         if value is not None:
             values[column.name] = value
         elif column.default is not None:
-            values[column.name] = column.default()
+            values[column.name] = column.default(values)
         elif column.is_null:
             values[column.name] = None
         elif not column.is_made and column.name != plain.counter:

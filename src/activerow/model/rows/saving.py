@@ -1,22 +1,23 @@
 """Writing one row: what is flushed, and what an object shows when it was refused."""
 
 from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from sqlalchemy import Column, inspect
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.ext.mutable import MutableBase
-from sqlalchemy.orm import InstanceState, Session
+from sqlalchemy.orm import InstanceState, RelationshipProperty, Session
 from sqlalchemy.orm.attributes import flag_modified
 
 from activerow.database.flush import AS_FLUSHED, as_before, in_place_columns, refuse_waiting, refused, take_back
-from activerow.errors import ActiveRowError
+from activerow.errors import ActiveRowError, SessionConflictError
 from activerow.mapping import check_row, check_values
 from activerow.model.rows.attaching import attached, refuse_outdated, refuse_second_changes
 from activerow.model.rows.members import members_at_hand
+from activerow.model.rows.nested import WithNested, check_nested, is_collection, matched, needs_members
 from activerow.model.rows.rereading import passing_over_hidden
-from activerow.model.rows.values import fill, is_collection
+from activerow.model.rows.values import fill
 
 
 async def set_and_flush(session: AsyncSession, row: object, given: Mapping[str, object]) -> bool:
@@ -30,14 +31,36 @@ async def set_and_flush(session: AsyncSession, row: object, given: Mapping[str, 
         await _load_replaced(session, target, given)
         check_values(inspect(target).mapper, given, operation="update", backend=_backend(session))
         async with members_at_hand(session, target, given):
-            with as_before(sync, target, given):
+            with as_before(sync, target, given), ExitStack() as stack:
+                members = await _members_of(session, target, given, stack) if isinstance(given, WithNested) else ()
+                check_nested(given, _backend(session))
                 fill(target, given)
-                if not is_changed(target):
+                if not any(is_changed(row) for row in (target, *members)):
                     return False
                 _flag_untracked(target)
                 await session.flush()
-                await _read_computed(session, target)
+                for row in (target, *members):
+                    await _read_computed(session, row)
     return True
+
+
+async def _members_of(
+    session: AsyncSession, row: object, given: Mapping[str, object], stack: ExitStack
+) -> list[object]:
+    """The members that nested values change, attached until the stack closes, and theirs in turn."""
+    found: list[object] = []
+    for node in matched(row, given):
+        member = stack.enter_context(attached(session.sync_session, node.row))
+        if member is not node.row:
+            raise SessionConflictError(
+                f"this unit holds another object of {member!r}: load {row!r} in the unit before changing it through"
+                f" its relations",
+                row=repr(member),
+            )
+        await _load_replaced(session, member, node.values)
+        stack.enter_context(as_before(session.sync_session, member, node.values))
+        found += [member, *await _members_of(session, member, node.values, stack)]
+    return found
 
 
 def is_changed(row: object) -> bool:
@@ -106,11 +129,16 @@ async def _load_replaced(session: AsyncSession, row: object, given: Mapping[str,
     """Load the to-many relations that a list in `given` replaces."""
     state: InstanceState[Any] = inspect(row)
     relations = state.mapper.relationships
-    names = [n for n, value in given.items() if n in relations and relations[n].uselist and is_collection(value)]
+    names = [n for n, value in given.items() if n in relations and _is_asked(relations[n], given, n, value)]
     missing = [name for name in names if name not in state.dict]
     if missing and state.key is not None:
         with passing_over_hidden(state):
             await session.refresh(row, attribute_names=missing)
+
+
+def _is_asked(relation: RelationshipProperty[Any], given: Mapping[str, object], name: str, value: object) -> bool:
+    """A list replaces the members, or a nested row may be one of them."""
+    return (relation.uselist and is_collection(value)) or needs_members(given, name, relation.mapper)
 
 
 def _flag_untracked(row: object) -> None:

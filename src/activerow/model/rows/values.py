@@ -1,6 +1,6 @@
 """What `create` and `fill` make of the values they are given: names checked, relations resolved, equals passed over."""
 
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import MISSING
 from typing import Any, cast
 
@@ -8,7 +8,7 @@ from sqlalchemy import inspect
 from sqlalchemy.orm import InstanceState, RelationshipProperty
 from sqlalchemy.orm.attributes import flag_modified
 
-from activerow.database.flush import in_place_columns, queried_relations
+from activerow.database.flush import brings_along, in_place_columns, queried_relations
 from activerow.database.unit import is_settled
 from activerow.errors import UsageError
 from activerow.mapping import (
@@ -16,15 +16,23 @@ from activerow.mapping import (
     is_partial,
     mapper_of,
     refused_name,
-    says_own_class,
 )
-from activerow.members import Without
+from activerow.members import With, Without
 from activerow.model.rows.attaching import append, at_home, refer_to
-from activerow.model.rows.members import take_out
+from activerow.model.rows.members import put_in, take_out
+from activerow.model.rows.nested import (
+    Nested,
+    WithNested,
+    is_collection,
+    is_needless,
+    listed,
+    matched,
+    needs_members,
+    nest,
+    nodes_of,
+)
 
 Values = Mapping[str, object] | object | None
-
-_FORM_LEFTOVERS = frozenset({"csrf_token", "submit"})
 
 
 def check_new(model: type, given: Mapping[str, object]) -> dict[str, object]:
@@ -36,19 +44,19 @@ def check_new(model: type, given: Mapping[str, object]) -> dict[str, object]:
     """
     fields = fields_of(model)
     allowed = {*fields.settable, *fields.insert_only}
-    names = {name: value for name, value in given.items() if not _is_needless(model, name, value, allowed)}
+    names = {name: value for name, value in given.items() if not is_needless(model, name, value, allowed)}
     for name in names:
         if name not in allowed:
             raise refused_name(model, name, fields.settable)
-    _check_relatives(model, names)
     for name, value in names.items():
         if isinstance(value, Without):
             raise UsageError(f"a new {model.__name__} has no {name} that could be taken out")
-    return names
+    return nest(model, names)
 
 
 def build(model: type, names: Mapping[str, object]) -> Any:
-    """A new, unsaved row of `model`; the names are checked already."""
+    """A new, unsaved row of `model`, with the related rows that are given by values; the names are checked already."""
+    names = _with_rows(names)
     late = {name: value for name, value in names.items() if _is_set_late(model, name, value)}
     row = _construct(model, {name: value for name, value in names.items() if name not in late})
     state: InstanceState[Any] = inspect(row)
@@ -62,12 +70,14 @@ def _is_set_late(model: type, name: str, value: object) -> bool:
     relation = mapper_of(model).relationships.get(name)
     if relation is None or value is None or _is_required(model, name):
         return False
+    if isinstance(value, With):
+        return True
     if not relation.uselist:
         return is_settled(value)
     if name in queried_relations(mapper_of(model)):
         return not is_collection(value)
     manager: Any = mapper_of(model).class_manager
-    return not isinstance(value, type(manager[name].impl.collection_factory())) or any(map(is_settled, _listed(value)))
+    return not isinstance(value, type(manager[name].impl.collection_factory())) or any(map(is_settled, listed(value)))
 
 
 def _is_required(model: type, name: str) -> bool:
@@ -78,17 +88,33 @@ def _is_required(model: type, name: str) -> bool:
 def fill(row: object, given: Mapping[str, object]) -> bool:
     """Set `given` on `row`, all names checked first; says whether anything changed."""
     given = check_names(row, given)
+    _check_at_hand(row, given)
+    return _set_all(row, given)
+
+
+def _check_at_hand(row: object, given: Mapping[str, object]) -> None:
+    """Accept values that can be set: the members that they replace, or change, are in memory."""
     state: InstanceState[Any] = inspect(row)
     for name, value in given.items():
         relation = state.mapper.relationships.get(name)
-        if relation is not None and relation.uselist and is_collection(value):
+        if relation is None:
+            continue
+        replaces = relation.uselist and is_collection(value)
+        if replaces or (state.key is not None and needs_members(given, name, relation.mapper)):
             getattr(row, name)  # raises NotLoadedError before anything is set
-            if is_partial(state, name):
-                raise UsageError(
-                    f"{row!r}.{name} was included in part, and a list would replace rows that it does not show:"
-                    f' await load("{name}") before, or add and take out single rows'
-                )
-    changed = [_set(row, state, name, value) for name, value in given.items()]
+        if replaces and is_partial(state, name):
+            raise UsageError(
+                f"{row!r}.{name} was included in part, and a list would replace rows that it does not show:"
+                f' await load("{name}") before, or add and take out single rows'
+            )
+    for node in matched(row, given):
+        _check_at_hand(node.row, node.values)
+
+
+def _set_all(row: object, given: Mapping[str, object]) -> bool:
+    state: InstanceState[Any] = inspect(row)
+    changed = [_change(state, node) for _, node in nodes_of(given) if node.row is not None]
+    changed += [_set(row, state, name, value) for name, value in _with_rows(given).items()]
     return any(changed)
 
 
@@ -96,6 +122,33 @@ def fill_columns(row: object, state: InstanceState[Any], given: Mapping[str, obj
     """Set columns on `row`, whose names are checked."""
     for name, value in given.items():
         _set_value(row, state, name, value)
+
+
+def _change(state: InstanceState[Any], node: Nested) -> bool:
+    """Set what is given for a member; a row that no session has remembers which members to save along."""
+    changed = _set_all(node.row, node.values)
+    if changed and state.session is None:
+        brings_along(state, node.row)
+    return changed
+
+
+def _with_rows(given: Mapping[str, object]) -> Mapping[str, object]:
+    """`given`, with rows in the place of their values: members, and new ones."""
+    if not isinstance(given, WithNested):
+        return given
+    return {name: _row_in(value) for name, value in given.items()}
+
+
+def _row_in(value: Any) -> object:
+    if isinstance(value, Mapping):
+        return {key: _row_in(each) for key, each in cast("Mapping[Any, object]", value).items()}
+    if isinstance(value, list):
+        return [_row_in(each) for each in cast("list[object]", value)]
+    if not isinstance(value, Nested):
+        return value
+    if value.row is None:
+        value.row = build(value.model, value.values)
+    return value.row
 
 
 def check_names(row: object, given: Mapping[str, object]) -> dict[str, object]:
@@ -106,11 +159,12 @@ def check_names(row: object, given: Mapping[str, object]) -> dict[str, object]:
         UsageError: A relation is given something else than rows of its model.
     """
     fields = fields_of(type(row))
-    checked = {n: v for n, v in given.items() if not _is_needless(type(row), n, v, fields.settable)}
+    checked = {n: v for n, v in given.items() if not is_needless(type(row), n, v, fields.settable)}
+    checked = WithNested(checked) if isinstance(given, WithNested) else checked
     for name in checked:
         if name not in fields.settable:
             raise refused_name(type(row), name, fields.settable)
-    _check_relatives(type(row), checked)
+    checked = nest(type(row), checked)
     _check_replaceable(inspect(row), checked)
     return checked
 
@@ -123,34 +177,6 @@ def _check_replaceable(state: InstanceState[Any], names: Mapping[str, object]) -
                 f"{model}.{name} is {kind}, its members are not known and cannot be replaced: give one row to add it,"
                 " and delete rows of the other model"
             )
-
-
-def _check_relatives(model: type, names: Mapping[str, object]) -> None:
-    relations = mapper_of(model).relationships
-    for name in names.keys() & relations.keys():
-        relation, value = relations[name], names[name]
-        target = relation.mapper.class_
-        if isinstance(value, Without) and not relation.uselist:
-            raise UsageError(f"{model.__name__}.{name} leads to one row: set it to None instead of taking that out")
-        for member in _members(relation, value):
-            if not isinstance(member, target) and (member is not None or relation.uselist):
-                kind = "None" if member is None else f"{type(member).__name__}"
-                rows = "rows" if relation.uselist else "a row"
-                raise UsageError(f"{model.__name__}.{name} takes {rows} of {target.__name__}, not {kind}")
-
-
-def _members(relation: RelationshipProperty[Any], value: object) -> Iterable[object]:
-    """The rows that a value for a relation names."""
-    if isinstance(value, Without):
-        return value.rows
-    return _listed(value) if relation.uselist and is_collection(value) else (value,)
-
-
-def _is_needless(model: type, name: str, value: object, known: Container[str]) -> bool:
-    """What a form sends along, and the word for the class that the row is of anyway."""
-    if name in known:
-        return False
-    return name in _FORM_LEFTOVERS or name.startswith("hidden_") or says_own_class(model, name, value)
 
 
 def _construct(model: type, values: dict[str, object]) -> Any:
@@ -170,6 +196,8 @@ def _set(row: object, state: InstanceState[Any], name: str, value: Any) -> bool:
         return _set_value(row, state, name, value)
     if isinstance(value, Without):
         return take_out(state, relation, value.rows)
+    if isinstance(value, With):
+        return put_in(state, relation, value.rows)
     if relation.uselist and is_collection(value):
         return _replace(row, state, relation, value)
     if relation.uselist:
@@ -199,7 +227,7 @@ def _set_value(row: object, state: InstanceState[Any], name: str, value: Any) ->
 
 def _replace(row: object, state: InstanceState[Any], relation: RelationshipProperty[Any], value: Any) -> bool:
     """Replace the members of a loaded to-many relation; any kind of collection will do."""
-    name, after = relation.key, _listed(value)
+    name, after = relation.key, listed(value)
     present = getattr(row, name)
     if not hasattr(present, "_sa_adapter"):
         setattr(row, name, after)  # a write-only or dynamic relation knows no members
@@ -228,15 +256,6 @@ def _as_held(before: Iterable[object], after: Iterable[object]) -> list[object]:
     return [
         state.obj() if state.key is None or state.modified else held.get(state.key, state.obj()) for state in copies
     ]
-
-
-def _listed(value: Any) -> list[object]:
-    return list(cast("Mapping[Any, object]", value).values() if isinstance(value, Mapping) else value)
-
-
-def is_collection(value: object) -> bool:
-    """Whether a value for a to-many relation replaces it; one object is appended."""
-    return isinstance(value, list | tuple | set | frozenset | Mapping)
 
 
 def equal(state: InstanceState[Any], name: str, old: object, new: object) -> bool:

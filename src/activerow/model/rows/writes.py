@@ -13,6 +13,7 @@ from activerow.errors import StaleRecordError
 from activerow.mapping import Entity, PlainTable, check_values, entity_of, set_shown
 from activerow.model.rows.attaching import attached
 from activerow.model.rows.deleting import delete_row
+from activerow.model.rows.nested import check_nested
 from activerow.model.rows.plain_writes import (
     are_plain,
     delete_statement,
@@ -72,8 +73,8 @@ class Insertion(_RowWrite):
     def ready(self, shop: Prepared) -> Ready | None:
         """INSERT, for a row of columns alone."""
         entity = entity_of(self.model)
-        if entity.hiding is not None or not (entity.writes_directly("insert") and entity.constructs_plainly()):
-            return None  # of a mark in a unique key the server's words tell more than the row's values
+        if not (entity.writes_directly("insert") and entity.constructs_plainly()):
+            return None
         plain = PlainTable.of(entity)
         if plain.against:
             return None
@@ -115,7 +116,9 @@ class Insertion(_RowWrite):
         """INSERT by a flush."""
         await flush_others(session, None)
         mapper = entity_of(self.model).mapper
-        check_values(mapper, self.given, operation="insert", backend=session.get_bind(mapper).dialect.name)
+        backend = session.get_bind(mapper).dialect.name
+        check_values(mapper, self.given, operation="insert", backend=backend)
+        check_nested(self.given, backend)
         # Made here, where no other task is writing: referring to rows of the unit changes their collections.
         self.row = build(self.model, self.given)
         await flush_row(session, self.row)
@@ -157,7 +160,7 @@ class Saving(_RowWrite):
             check_values(entity.mapper, changed, operation="update", backend=shop.dialect.name)
         for column in plain.moving:
             if column.name not in changed and column.on_update is not None:
-                self._moved[column.name] = column.on_update()
+                self._moved[column.name] = column.on_update({})
         values = {**changed, **self._moved}
         names = [name for name in plain.by_name if name in values]
         statement = update_statement(plain, shop, names)
@@ -246,16 +249,15 @@ class Update(Saving):
     def undo(self) -> None:
         """Let the columns show what they did."""
         state: Any = instance_state(self.row)
-        self._written, state.modified = False, self._modified
+        self._written = False
         for name in self.given:
             for values, before in ((state.dict, self._shown), (state.committed_state, self._committed)):
                 if name in before:
                     values[name] = before[name]
                 else:
                     values.pop(name, None)
-        if not self._committed and state.modified:
-            internals: Any = state
-            internals._commit_all(state.dict, state.session.identity_map if state.session is not None else None)
+        if not self._modified:  # and the session shall not take it for changed
+            state._commit_all(state.dict, state.session.identity_map if state.session is not None else None)
 
     def written(self, rows: Collection[Sequence[Any]], count: int, key: object) -> bool:
         """Whether anything was written."""

@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, Select, case, distinct, func, select, type_coerce
+from sqlalchemy import ColumnElement, Integer, Select, case, distinct, func, literal_column, select, type_coerce
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import RelationshipProperty, aliased
 from sqlalchemy.types import NullType, TypeDecorator
 
-from activerow.aggregates import Aggregate, Avg, Count
+from activerow.aggregates import Aggregate, Avg, Count, Exists
+from activerow.backends import Exact
 from activerow.errors import UsageError
 from activerow.mapping import Type, implementation, kind_of, mapper_of, primary_key_names
 from activerow.q import Q
@@ -53,9 +54,10 @@ def applied(function: str, expression: Any, *, once: bool = False) -> ColumnElem
     Raises:
         UsageError: It means nothing of values of that type, or not the same on every backend.
     """
-    value: ColumnElement[Any] = getattr(func, function)(distinct(expression) if once else expression)
     type_ = cast("Type", getattr(expression, "type", NullType()))
     kind, stored = kind_of(type_), implementation(type_)
+    summed = Exact(expression) if function == "avg" and kind.name in {"integer", "float"} else expression
+    value: ColumnElement[Any] = getattr(func, function)(distinct(summed) if once else summed)
     if function in {"min", "max"} and not kind.has_least:
         raise _meaningless(function, expression, kind.name)
     if function not in {"sum", "avg"}:
@@ -109,6 +111,8 @@ def over_related(model: type, computed: object) -> Any:
         UnknownFieldError, UnknownLookupError: A name does not exist.
         UsageError: It is an aggregate over the rows themselves.
     """
+    if isinstance(computed, Exists):
+        return _existence(model, computed)
     if not isinstance(computed, Aggregate):
         return computed
     aggregate = cast("Any", computed)
@@ -116,6 +120,33 @@ def over_related(model: type, computed: object) -> Any:
     if related is None:
         raise UsageError(f"{aggregate!r} is one value of many rows: say of which, with group_by(...)")
     return related.value(aggregate.function)
+
+
+def _existence(model: type, computed: Exists) -> Any:
+    """Whether a row has a related one for which the lookups hold."""
+    field = field_at(model, _path(computed.of) or "*")
+    if field.relation is None or field.rest:
+        raise UsageError(f"{computed!r} asks for related rows, and {field.path} is no relation: write Q(...)")
+    relations = _relations(model, field)
+    source, entity = _joined(model, relations)
+    condition = _narrowing(computed, relations[-1].mapper.class_, entity)
+    rows = source.with_only_columns(literal_column("1", Integer()), maintain_column_froms=True)
+    return (rows if condition is None else rows.where(condition)).exists()
+
+
+def _narrowing(computed: Aggregate[Any] | Exists, model: type, entity: Any) -> Any:
+    """The condition on the related rows; None where there is none.
+
+    Raises:
+        UsageError: It is SQL.
+    """
+    if computed.where is None:
+        return None
+    where = Q(computed.where)
+    if any(True for _ in where.expressions()):
+        # Related rows stand under a name of their own, which SQL from outside does not speak of.
+        raise UsageError(f"where= of {computed!r} takes lookups on the related rows, like Q(age__gte=18), not SQL")
+    return condition_of(model, where, entity)
 
 
 def _direct(model: type, aggregate: Aggregate[Any]) -> Column:
@@ -178,13 +209,8 @@ def _related(model: type, aggregate: Aggregate[Any]) -> _Related | None:
     if field.relation is not None and not isinstance(aggregate, Count):
         raise UsageError(f"{aggregate!r} needs a column of the related rows, like {path}__id")
     source, entity = _joined(model, relations)
-    if aggregate.where is not None:
-        where = Q(aggregate.where)
-        if any(True for _ in where.expressions()):
-            # Related rows stand under a name of their own, which SQL from outside does not speak of.
-            raise UsageError(f"where= of {aggregate!r} takes lookups on the related rows, like Q(age__gte=18), not SQL")
-        condition = condition_of(relations[-1].mapper.class_, where, entity)
-        source = source if condition is None else source.where(condition)
+    condition = _narrowing(aggregate, relations[-1].mapper.class_, entity)
+    source = source if condition is None else source.where(condition)
     if field.relation is not None:
         _refuse_distinct(aggregate)
         return _Related(aggregate, source, None)

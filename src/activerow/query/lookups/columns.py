@@ -27,6 +27,10 @@ class Column:
     """It is SQL that speaks of other tables than the model's, which are to be joined."""
 
 
+Named = tuple[tuple[str, Column], ...]
+"""What a query computes for its rows, by name."""
+
+
 def column_at(model: type, path: object) -> Column:
     """The column that a name, a path across to-one relations, or an SQL expression stands for.
 

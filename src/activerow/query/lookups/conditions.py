@@ -11,26 +11,36 @@ the columns beyond it are NULL.
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from types import SimpleNamespace
+from typing import Any, Final, cast
 
-from sqlalchemy import Boolean, Integer, and_, literal_column, not_, or_, select
+from sqlalchemy import Boolean, Integer, Label, Over, and_, literal_column, not_, or_, select
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.sql.operators import OperatorType
+from sqlalchemy.types import NullType
 
+from activerow.errors import UsageError
 from activerow.mapping import mapper_of
 from activerow.q import Condition, Connector, Q
+from activerow.query.lookups.columns import Named
 from activerow.query.lookups.comparison import Comparison, Given
-from activerow.query.lookups.paths import related_alias
-from activerow.query.lookups.resolving import lookup_at
+from activerow.query.lookups.paths import Field, related_alias
+from activerow.query.lookups.resolving import comparison_of, lookup_at
 
 _ONE: Final = literal_column("1", Integer())
 _MOST_IN_A_ROW: Final = 500
 
 
-def condition_of(model: type, group: Q, entity: Any = None) -> Condition | None:
+def condition_of(model: type, group: Q, entity: Any = None, named: Named = ()) -> Condition | None:
     """The SQL of a group, on the model or an alias of it; None when it says nothing.
+
+    Args:
+        model: The model.
+        group: The lookups.
+        entity: The alias.
+        named: What else lookups may name: computed values of the rows.
 
     Raises:
         UnknownFieldError, UnknownLookupError: A name does not exist.
@@ -38,7 +48,7 @@ def condition_of(model: type, group: Q, entity: Any = None) -> Condition | None:
         InvalidDataError: A value could not be in its column.
     """
     entity = model if entity is None else entity
-    return _sql(_Place(model, entity, ()), _resolved(model, group)) if group.parts else None
+    return _sql(_Place(model, entity, ()), _resolved(model, group, named)) if group.parts else None
 
 
 # --- names ----------------------------------------------------------------------------------------------------------
@@ -50,6 +60,8 @@ class _Asked:
 
     comparison: Comparison
     given: Given
+    computed: Any = None
+    """Where it is asked of a computed value: what has that as an attribute."""
 
     @property
     def hops(self) -> tuple[str, ...]:
@@ -69,14 +81,38 @@ class _Group:
 _Node = _Asked | _Group | Condition
 
 
-def _resolved(model: type, part: Q | tuple[str, object] | Condition) -> _Node:
+def _resolved(model: type, part: Q | tuple[str, object] | Condition, named: Named) -> _Node:
     if isinstance(part, Q):
-        return _Group(part.connector, part.negated, tuple(_resolved(model, member) for member in part.parts))
+        return _Group(part.connector, part.negated, tuple(_resolved(model, member, named) for member in part.parts))
     if not isinstance(part, tuple):
         return part
     path, value = part
+    for name, column in named:
+        if path == name or path.startswith(f"{name}__"):
+            comparison, source = on_computed(model, path, name, column.expression)
+            return _Asked(comparison, comparison.given(value), source)
     comparison = lookup_at(model, path)
     return _Asked(comparison, comparison.given(value))
+
+
+def unlabelled(expression: Any) -> Any:
+    """What an expression stands for, without the name it may have."""
+    return cast("Any", expression).element if isinstance(expression, Label) else expression
+
+
+def on_computed(model: type, path: str, name: str, expression: Any) -> tuple[Comparison, Any]:
+    """The comparison that a path beginning with the name of a computed value asks for, and what to compare it on.
+
+    Raises:
+        UnknownLookupError: Values of its type have no such lookup.
+        UsageError: It is a window function's.
+    """
+    bare = unlabelled(expression)
+    if isinstance(bare, Over):
+        raise UsageError(f"{path}: a window function is computed after all conditions, and cannot be one of them")
+    words = tuple(path[len(name) + 2 :].split("__")) if path != name else ()
+    field = Field((), name, model, words, None, getattr(bare, "type", NullType()))
+    return comparison_of(model, field), SimpleNamespace(**{name: bare})
 
 
 # --- SQL ------------------------------------------------------------------------------------------------------------
@@ -99,6 +135,8 @@ class _Place:
 def _sql(place: _Place, node: _Node) -> Condition:
     if isinstance(node, _Asked):
         hop = _next_hop(place, node)
+        if node.computed is not None:
+            return node.comparison.condition(node.computed, node.given)
         return node.comparison.condition(place.entity, node.given) if hop is None else _exists(place, hop, node)
     if not isinstance(node, _Group):
         return node

@@ -8,11 +8,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
-from sqlalchemy import BooleanClauseList, ColumnElement, Select, and_
+from sqlalchemy import BooleanClauseList, ColumnElement, Select, SelectBase, and_
 from sqlalchemy import Join as SqlJoin
 from sqlalchemy.sql import operators
 from sqlalchemy.sql.functions import FunctionElement
-from sqlalchemy.sql.visitors import iterate
 
 from activerow.errors import UsageError
 from activerow.mapping import mapper_of, primary_key_names
@@ -72,7 +71,14 @@ def is_of_joined(key: Column) -> bool:
     """The key has a value for the joined rows, or of all of them together."""
     if key.foreign or key.hops or key.key is not None:
         return key.foreign
-    return any(isinstance(part, FunctionElement) for part in iterate(_clause(key.expression)))
+    parts = [_clause(key.expression)]
+    while parts:
+        part = parts.pop()
+        if isinstance(part, FunctionElement):
+            return True
+        # What a subquery takes together are rows of its own.
+        parts += () if isinstance(part, SelectBase) else part.get_children()
+    return False
 
 
 def are_own(columns: Sequence[Column]) -> bool:

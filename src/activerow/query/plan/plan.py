@@ -27,7 +27,7 @@ from sqlalchemy.sql.visitors import iterate
 from activerow.backends import Backend
 from activerow.errors import UsageError
 from activerow.mapping import ENTITY, criteria_of, entity_of, primary_key_names
-from activerow.query.lookups import Column, Simple, applied, by_primary_key, joined, reverse
+from activerow.query.lookups import Column, Named, Simple, applied, by_primary_key, joined, reverse
 from activerow.query.plan.include import Path, include_options
 from activerow.query.plan.joins import Join, are_own, check_sources, once, with_joins
 
@@ -53,6 +53,7 @@ class Plan:
         lookups: Comparisons of the model's own columns with plain values, still as data.
         conditions: All other conditions, as SQL.
         named: Their names and values, for messages.
+        computed: What is computed for each row, by name.
     """
 
     lookups: tuple[tuple[Simple, object], ...] = ()
@@ -69,6 +70,7 @@ class Plan:
     replica: bool | None = None
     joins: tuple[Join, ...] = ()
     shown: tuple[type, ...] = ()
+    computed: Named = ()
     only_hidden: bool = False
     foreign: bool = False
     """A condition has columns of other tables, joined or brought in by it."""
@@ -120,7 +122,13 @@ class Plan:
     def is_plain(self) -> bool:
         """Whether it only says which rows, in which order and how many."""
         return not (
-            self.distinct or self.include or self.columns or self.options or self.joins or self.lock is not None
+            self.distinct
+            or self.include
+            or self.columns
+            or self.options
+            or self.joins
+            or self.computed
+            or self.lock is not None
         )
 
     def shape(self) -> tuple[object, ...] | None:
@@ -214,7 +222,8 @@ class Plan:
         """SELECT of the model's rows, with everything the query asks for."""
         hidden = criteria_of(model, self.shown)
         options = (*self._include_options(model), *self.columns, *self.options, *hidden)
-        statement: Select[Any] = select(cast("type[Any]", model))
+        computed = [column.expression for _, column in self.computed]
+        statement = cast("Select[Any]", select(cast("type[Any]", model), *computed))
         if options:
             statement = statement.options(*options)
         # Rows of a model differ; and not every type that they may have can be compared (json on PostgreSQL).
@@ -246,12 +255,14 @@ class Plan:
     def exists(self, model: type) -> Select[int]:
         """SELECT of a row of one constant for each row."""
         statement = select(literal_column("1", Integer())).select_from(model).options(*self.criteria_options(model))
-        return self.but(order=())._read(statement, model)
+        return self.but(order=(), distinct=False)._read(statement, model)
 
     def aggregate(self, model: type, function: str, column: Column) -> Select[Any]:
         """SELECT of an aggregate of one column over the rows."""
         plan = self._without_lock(f"{function}()")
-        if not self._is_cut():
+        if are_own((column,)):
+            plan = plan.but(distinct=False)  # rows differ, whatever their values
+        if not plan._is_cut():
             value = applied(function, column.expression)
             return plan.but(order=()).values(model, (replace(column, expression=value),))
         name = replace(column, expression=column.expression.label("value"))

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import QueryableAttribute, defer, load_only
 from sqlalchemy.sql.base import ExecutableOption
 
+from activerow.aggregates import Aggregate, Exists
 from activerow.errors import UnknownFieldError, UsageError
 from activerow.mapping import Hiding, criterion_of, entity_of, fields_of, hiding_of, is_expression
 from activerow.q import Q, clause, lookups_of
@@ -18,13 +19,15 @@ from activerow.query.lookups import (
     Column,
     Key,
     among,
-    column_at,
+    check_windows,
+    computed_at,
     condition_of,
     kind_name,
     name_of,
     simple_lookups,
-    sort_key,
+    sorted_by,
     speaks_of_others,
+    with_computed,
 )
 from activerow.query.plan.include import Path, chosen, merged, path_of, target_of
 from activerow.query.plan.joins import Join
@@ -33,6 +36,8 @@ from activerow.query.plan.plan import Lock, Plan
 M = TypeVar("M")
 
 Attribute = str | QueryableAttribute[Any]
+Annotation = Aggregate[Any] | Exists | Q | ColumnExpressionArgument[Any]
+"""What `annotate` computes for a row."""
 
 EVERYTHING: Final = Plan()
 
@@ -75,7 +80,7 @@ class Selection(Generic[M]):
         """
         if not columns:
             return self._apart(self.statement)
-        taken = tuple(_labelled(column_at(self.model, column), name_of(column)) for column in columns)
+        taken = tuple(_labelled(self.column_of(column), name_of(column)) for column in columns)
         statement = self.plan.values(self.model, taken)
         criterion = criterion_of(self.model, self.plan.shown)
         return self._apart(statement if criterion is None else statement.where(criterion))
@@ -106,7 +111,8 @@ class Selection(Generic[M]):
         if any(isinstance(group, Q) for group in groups):
             return self._narrowed(_named("filter_by", groups, lookups))
         given = [pair for group in groups for pair in lookups_of(_mapping("filter_by", group))]
-        simple = simple_lookups(entity_of(self.model), (*given, *lookups.items()))
+        pairs = (*given, *lookups.items())
+        simple = None if self.plan.computed else simple_lookups(entity_of(self.model), pairs)
         if simple is None:
             return self._narrowed(Q(*groups, **lookups))
         return self._with(lookups=(*self.plan.lookups, *simple)) if simple else self
@@ -140,6 +146,22 @@ class Selection(Generic[M]):
         """No rows, whatever else is asked."""
         return self._planned(self.plan.also(false()))
 
+    def annotate(self, /, **computed: Annotation) -> Self:
+        """Compute values for each row: `annotate(comments=Count("comments"), mine=Exists("favorited_by", id=me.id))`.
+
+        They are attributes of the rows that this query gives, set anew by each query, and no columns: a write passes
+        over them. Behind this link `filter_by`, `order_by`, `values` and `into` know their names.
+
+        Args:
+            computed: Aggregates of related rows, `Exists`, groups of lookups (`Q(age__gte=18)`: whether they hold), or
+                SQL of the model's columns.
+
+        Raises:
+            UsageError: A name is the model's own, or something has not one value for each row.
+            UnknownFieldError, UnknownLookupError: A name in an aggregate does not exist.
+        """
+        return self._with(computed=with_computed(self.model, self.plan.computed, computed))
+
     def using(self, session: AsyncSession | None) -> Self:
         """The same query in another session; None asks the scope for one."""
         return replace(self, session=session)
@@ -170,7 +192,7 @@ class Selection(Generic[M]):
         """
         if len(keys) == 1 and keys[0] is None:
             return self._with(order=())
-        return self._with(order=(*self.plan.order, *[sort_key(self.model, key) for key in keys]))
+        return self._with(order=(*self.plan.order, *[sorted_by(self.model, self.plan.computed, key) for key in keys]))
 
     def reverse(self) -> Self:
         """The opposite order; by primary key, from the end, where no order was asked for.
@@ -280,6 +302,10 @@ class Selection(Generic[M]):
 
     # -- inside --------------------------------------------------------------------------------------------------
 
+    def column_of(self, path: object) -> Column:
+        """What a name, a path, or SQL stands for in this query."""
+        return computed_at(self.model, self.plan.computed, path)
+
     def _with(self, **links: Any) -> Self:
         return self._planned(self.plan.but(**links))
 
@@ -287,7 +313,7 @@ class Selection(Generic[M]):
         return type(self)(self.model, self.session, plan)
 
     def _narrowed(self, group: Q) -> Self:
-        condition = condition_of(self.model, group)
+        condition = condition_of(self.model, group, named=self.plan.computed)
         if condition is None:
             return self
         plan = self.plan.also(condition).but(named=(*self.plan.named, *group.criteria()))
@@ -306,6 +332,9 @@ class Selection(Generic[M]):
         return condition
 
     def _among(self, keys: Sequence[Key]) -> Self:
+        check_windows(self.plan.computed, "get")
+        if self.plan.most is not None or self.plan.skip is not None:
+            raise UsageError("get() and get_many() find rows by their key: leave out limit() and offset()")
         return self._planned(self.plan.also(among(self.model, keys)))
 
     def _hiding(self, model: type, link: str) -> Hiding:

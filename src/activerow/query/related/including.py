@@ -1,6 +1,7 @@
 """Relations that a query includes, read for detached rows by statements of their own, without a Session."""
 
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any, cast
 
 from sqlalchemy import Select
@@ -9,7 +10,7 @@ from sqlalchemy.orm import InstanceState, RelationshipProperty
 from sqlalchemy.orm.attributes import set_committed_value
 from sqlalchemy.orm.base import instance_state
 
-from activerow.mapping import Entity, entity_of, row_loader
+from activerow.mapping import Entity, collector_paused, entity_of, row_loader
 from activerow.query.plan import Chosen, Path, tree_of
 from activerow.query.related.loading import KEYS_PER_STATEMENT, remember_states
 from activerow.query.related.routes import statement_to
@@ -60,9 +61,10 @@ def _relation(
     entity = entity_of(relation.mapper.class_)
     names, statement, load = _fetching(entity, relation, dialect)
     owners: dict[Key, list[State]] = {}
+    key_of = cast("Callable[[Any], Any]", itemgetter(*names))
     for state in states:
-        values = state.dict
-        owners.setdefault(tuple([values[name] for name in names]), []).append(state)
+        key = key_of(state.dict)
+        owners.setdefault((key,) if len(names) == 1 else key, []).append(state)
     found: dict[Key, list[Any]] = {key: [] for key in owners}
     one: dict[Any, Any] = {}
     keys = [key for key in owners if None not in key]
@@ -71,10 +73,23 @@ def _relation(
         given = [key[0] for key in chunk] if len(names) == 1 else chunk
         for key, row in (yield statement, {"keys": given}, load):
             found[key].append(one.setdefault(instance_state(row).key, row))
-    for key, group in owners.items():
-        for state in group:
-            set_committed_value(state.obj(), relation.key, found[key])
+    _put(owners, relation.key, found)
     return [instance_state(row) for row in one.values()]
+
+
+def _put(owners: Mapping[Key, Iterable[State]], name: str, found: Mapping[Key, list[Any]]) -> None:
+    """Let rows that were just read show the lists of their related rows: `set_committed_value`, of what they need."""
+    with collector_paused():
+        for key, group in owners.items():
+            for state in group:
+                manager: Any = state.manager
+                impl = manager[name].impl
+                if impl.dispatch.init_collection:  # somebody wants to know
+                    set_committed_value(state.obj(), name, found[key])
+                    continue
+                _, collection = manager.initialize_collection(name, state, impl.collection_factory)
+                list[Any].extend(collection, found[key])
+                state.dict[name] = collection
 
 
 def _fetching(

@@ -12,13 +12,13 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any, Final, Generic, Protocol, TypeAlias, TypeVar, cast
 
-from sqlalchemy import ColumnElement, Enum, Select, and_, or_
+from sqlalchemy import ColumnElement, Enum, and_, or_
 from sqlalchemy.exc import InvalidRequestError
-from sqlalchemy.ext.asyncio import AsyncScalarResult, AsyncSession
+from sqlalchemy.ext.asyncio import AsyncResult, AsyncSession
 from sqlalchemy.orm.base import instance_state
 
 from activerow.mapping import mapper_of, primary_key_names
-from activerow.query.lookups import Column, Key, among, bare, by_primary_key, reverse
+from activerow.query.lookups import Column, Key, among, bare, by_primary_key, put_on, reverse
 from activerow.query.plan import Plan
 from activerow.query.related import KEYS_PER_STATEMENT
 
@@ -62,7 +62,7 @@ class _Cursor(Generic[M]):
 
     def __init__(self, model: type[M], plan: Plan, size: int, fetch: Fetch[M]) -> None:
         self._model, self._plan, self._size, self._fetch = model, plan, size, fetch
-        self._result: AsyncScalarResult[M] | None = None
+        self._result: AsyncResult[Any] | None = None
         self._instead: Batches[M] | None = None
 
     async def read(self, session: AsyncSession) -> list[M]:
@@ -70,14 +70,14 @@ class _Cursor(Generic[M]):
             await self._open(session)
         if self._instead is not None:
             return await self._instead.read(session)
-        result = cast("AsyncScalarResult[M]", self._result)
-        return list(await result.fetchmany(self._size))
+        rows = await cast("AsyncResult[Any]", self._result).fetchmany(self._size)
+        return put_on(rows, self._plan.computed)
 
     async def _open(self, session: AsyncSession) -> None:
-        statement = cast("Select[M]", self._plan.rows(self._model))
+        statement = self._plan.rows(self._model)
         options = {"yield_per": self._size}
         try:
-            self._result = await session.stream_scalars(statement, execution_options=options)
+            self._result = await session.stream(statement, execution_options=options)
         except InvalidRequestError:
             # Loaders that need all rows of a parent at once, such as joinedload of a to-many relation.
             self._instead = separate_batches(self._model, self._plan, self._size, self._fetch)

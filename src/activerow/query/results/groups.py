@@ -2,12 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from types import SimpleNamespace
 from typing import Any, Generic, Self, TypeVar, TypeVarTuple, cast, overload
 
 from sqlalchemy import ColumnElement, ColumnExpressionArgument, Label, Select, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.types import NullType
 
 from activerow.aggregates import Aggregate
 from activerow.database import database_of
@@ -15,7 +13,7 @@ from activerow.database.execution import Call
 from activerow.errors import UnknownFieldError, UsageError
 from activerow.mapping import primary_key_names
 from activerow.q import Condition, Q, clause
-from activerow.query.lookups import Column, Field, column_at, comparison_of, name_of, over_group
+from activerow.query.lookups import Column, column_at, name_of, on_computed, over_group
 from activerow.query.plan import Plan, whole_number
 
 Keys = TypeVarTuple("Keys")
@@ -223,11 +221,8 @@ class _Named:
             if any(_begins(path, key) for key in self.labels):
                 raise UsageError(f"{path} is about a key of the groups: write filter_by({path}=...) before group_by()")
             raise UnknownFieldError(f"what is computed of {self.model.__name__}", path, choices=tuple(results))
-        expression = results[name]
-        words = tuple(path[len(name) + 2 :].split("__")) if path != name else ()
-        field = Field((), name, self.model, words, None, getattr(expression, "type", NullType()))
-        comparison = comparison_of(self.model, field)
-        return comparison.condition(SimpleNamespace(**{name: expression}), comparison.given(value))
+        comparison, source = on_computed(self.model, path, name, results[name])
+        return comparison.condition(source, comparison.given(value))
 
     def sort_key(self, key: Key) -> Any:
         """A name as the column that is given back under it."""

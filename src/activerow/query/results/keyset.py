@@ -1,6 +1,6 @@
 """Sort keys that tell every row from every other, and the condition that a row lies beyond one of them."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
@@ -8,9 +8,11 @@ from sqlalchemy import (
     ColumnElement,
     Double,
     Enum,
+    Exists,
     Integer,
     Numeric,
     Over,
+    ScalarSelect,
     String,
     and_,
     bindparam,
@@ -23,6 +25,7 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.schema import Column as TableColumn
 from sqlalchemy.sql import operators
 from sqlalchemy.sql.expression import cast as sql_cast
+from sqlalchemy.sql.functions import count
 from sqlalchemy.sql.visitors import iterate
 from sqlalchemy.types import NullType
 
@@ -76,10 +79,17 @@ def sort_keys(model: type, order: Sequence[Column]) -> tuple[SortKey, ...]:
     for column in stable(model, order):
         key = _stripped(column)
         _check(model, key.expression)
-        keys.append(replace(key, nullable=bool(key.hops) or hash(key.expression) not in not_null))
+        keys.append(replace(key, nullable=bool(key.hops) or not _is_never_null(key.expression, not_null)))
         if all(_holds(keys, part) for part in _primary_key(model)):
             break
     return tuple(keys)
+
+
+def _is_never_null(expression: Any, not_null: Container[int]) -> bool:
+    if isinstance(expression, ScalarSelect):
+        selected: Any = expression.element
+        return isinstance(next(iter(selected.selected_columns)), count)
+    return isinstance(expression, Exists) or hash(expression) in not_null
 
 
 def _primary_key(model: type) -> Iterator[ColumnElement[Any]]:

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from activerow.database import database_of
 from activerow.errors import InvalidPageError, UsageError
 from activerow.paging import CursorPage, Page
+from activerow.query.lookups import by_instance, check_windows, put_on
 from activerow.query.plan import Plan, is_of_joined
 from activerow.query.results.cursors import Cursors, Position
 from activerow.query.results.keyset import Keyset, sort_keys, stable
@@ -120,8 +121,8 @@ class Step:
     async def read(self, session: AsyncSession) -> CursorPage[Any]:
         """The page at the end of the step."""
         result = await session.execute(self.statement)
-        # joinedload of a to-many relation repeats the row; the keys beside it need not be hashable.
-        found: Sequence[Any] = list(result.unique(lambda row: id(row[0])))
+        # joinedload of a to-many relation repeats the row.
+        found: Sequence[Any] = list(result.unique(by_instance))
         rows, goes_on = list(found[: self.size]), len(found) > self.size
         backwards = self.position is not None and self.position.backwards
         if backwards:
@@ -130,7 +131,7 @@ class Step:
         has_next = goes_on or backwards
         has_previous = goes_on if backwards else self.position is not None
         return CursorPage(
-            [row[0] for row in rows],
+            put_on(rows, self.plan.computed),
             self._cursor(rows[-1:], backwards=False) if has_next else None,
             self._cursor(rows[:1], backwards=True) if has_previous else None,
         )
@@ -157,6 +158,7 @@ def check_walk(plan: Plan, size: object) -> int:
         raise UsageError(
             "after() of a query that sorts by another table: a cursor holds the model's own columns, and paths"
         )
+    check_windows(plan.computed, "after")
     if plan.most is not None or plan.skip is not None:
         raise UsageError("after() of a query with limit or offset: leave these out, size is the limit of each page")
     return min(_checked("after()", "size", size), _MOST - 1)

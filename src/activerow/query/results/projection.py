@@ -53,7 +53,7 @@ def check_projection(model: type, plan: Plan, terminal: str) -> None:
 
 def single_layout(plan: Plan, shape: Shape) -> "Layout | None":
     """What stands where in the rows, if one statement reads all that is asked for, the same at all times."""
-    if plan.options or not _is_fixed(shape):
+    if plan.options or plan.computed or not _is_fixed(shape):
         return None
     layout = _layout_of(shape, joins=True)
     return layout if layout.part.is_alone() else None
@@ -62,9 +62,13 @@ def single_layout(plan: Plan, shape: Shape) -> "Layout | None":
 def projected(model: type, plan: Plan, shape: Shape) -> Steps[list[Projected]]:
     """The rows of a query in the given shape, with what they are related to."""
     layout = _layout_of(shape, joins=not plan.options)
-    result = yield Step(layout.narrowed(model, plan))
-    part = layout.part
-    rows = {key: part.build(row) for key, row in layout.by_key(result).items()}
+    computed = [column.expression for name, column in plan.computed if name in shape.computed]
+    result = yield Step(layout.narrowed(model, plan).add_columns(*computed))
+    part, width = layout.part, len(layout.columns)
+    rows: dict[Any, Projected] = {}
+    for key, row in layout.by_key(result).items():
+        rows[key] = part.build(row)
+        rows[key].__dict__.update(zip(shape.computed, row[width:], strict=True))
     given = cast("tuple[LoaderCriteriaOption, ...]", plan.options)
     options = (*[option for option in given if option.propagate_to_loaders], *criteria_of(model, plan.shown))
     found = list(rows.values())
@@ -137,12 +141,18 @@ class Layout:
         """The rows, and those that are joined to them."""
         return [self.part.build(row) for row in self.by_key(cells).values()]
 
-    def plain_json(self, schema: type, cells: Iterable[Sequence[Any]]) -> bytes | None:
-        """The rows as the JSON of a schema; None where that needs the schema's objects."""
+    def plain_json(self, schema: type, cells: Sequence[Sequence[Any]], *, once: bool) -> bytes | None:
+        """The rows as the JSON of a schema; None where that needs the schema's objects.
+
+        Args:
+            schema: Whose JSON it is.
+            cells: The rows.
+            once: No row is repeated.
+        """
         part, fields = self.part, plain_fields(schema)
         if fields is None or part.joined or part.constants:
             return None
-        return fields.json(part.names, list(self.by_key(cells).values()))
+        return fields.json(part.names, cells if once else list(self.by_key(cells).values()))
 
 
 _layouts: "WeakKeyDictionary[Shape, dict[bool, Layout]]" = WeakKeyDictionary()

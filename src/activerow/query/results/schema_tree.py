@@ -50,20 +50,22 @@ class Shape:
         columns: Attributes that are read as columns: mapped columns, expressions, hybrids, composites.
         constants: Attributes of the class that are the same for every row.
         relations: Relations to follow, by the attribute's name, and what is read of the related rows.
+        computed: Names of what the query computes.
     """
 
     model: type
     columns: tuple[str, ...]
     constants: Mapping[str, object]
     relations: "Mapping[str, tuple[RelationshipProperty[Any], Shape]]"
+    computed: tuple[str, ...] = ()
 
 
 # The number of the mapper's attributes is kept with the answer: a backref or a late column may bring more.
-_shapes: "WeakKeyDictionary[type, dict[tuple[type, int], Shape]]" = WeakKeyDictionary()
+_shapes: "WeakKeyDictionary[type, dict[tuple[type, int, tuple[str, ...]], Shape]]" = WeakKeyDictionary()
 
 
-def shape_of(model: type, schema: object) -> Shape:
-    """What `schema` names of `model`; worked out once per pair.
+def shape_of(model: type, schema: object, computed: tuple[str, ...] = ()) -> Shape:
+    """What `schema` names of `model`, and of what the query computes; worked out once.
 
     Raises:
         UnknownFieldError: The schema needs a name that the model does not have.
@@ -73,10 +75,10 @@ def shape_of(model: type, schema: object) -> Shape:
         name = getattr(schema, "__name__", None) or type(schema).__name__
         raise UsageError(f"a schema is a class derived from pydantic.BaseModel, not {name}")
     known = _shapes.setdefault(schema, {})
-    key = (model, len(mapper_of(model).attrs))
+    key = (model, len(mapper_of(model).attrs), computed)
     shape = known.get(key)
     if shape is None:
-        needs = _Needs(model)
+        needs = _Needs(model, computed)
         needs.add_schema(schema, ())
         shape = known[key] = needs.shape()
     return shape
@@ -144,6 +146,8 @@ class _Needs:
     """A shape in the making."""
 
     model: type
+    offered: tuple[str, ...] = ()
+    computed: dict[str, None] = field(default_factory=dict[str, None])
     columns: dict[str, None] = field(default_factory=dict[str, None])
     constants: dict[str, object] = field(default_factory=dict[str, object])
     relations: "dict[str, tuple[RelationshipProperty[Any], _Needs]]" = field(
@@ -153,7 +157,8 @@ class _Needs:
     def shape(self) -> Shape:
         """The shape, when nothing more is needed."""
         relations = {name: (relation, needs.shape()) for name, (relation, needs) in self.relations.items()}
-        return Shape(self.model, tuple(self.columns), dict(self.constants), relations)
+        computed = tuple(name for name in self.offered if name in self.computed)
+        return Shape(self.model, tuple(self.columns), dict(self.constants), relations, computed)
 
     def add_schema(self, schema: type, trail: tuple[type, ...]) -> None:
         """Need what `schema` names; `trail` are the schemas around it."""
@@ -190,7 +195,9 @@ class _Needs:
     def _add_value(self, name: str, asked: "_Asked") -> UnknownFieldError | None:
         mapper = mapper_of(self.model)
         descriptor = mapper.all_orm_descriptors.get(name)
-        if name in mapper.attrs:
+        if name in self.offered:
+            self.computed[name] = None
+        elif name in mapper.attrs:
             self.columns[name] = None
         elif descriptor is not None and descriptor.extension_type is HybridExtensionType.HYBRID_PROPERTY:
             _check_expression(self.model, name, asked)
@@ -198,7 +205,7 @@ class _Needs:
         elif getattr_static(self.model, name, _MISSING) is _MISSING:
             _refuse_subclasses(self.model, name, asked)
             fields = fields_of(self.model)
-            choices = fields.columns + fields.relations + fields.hybrids
+            choices = fields.columns + fields.relations + fields.hybrids + self.offered
             return UnknownFieldError(self.model.__name__, name, choices=choices)
         else:
             _check_plain(self.model, name, asked)

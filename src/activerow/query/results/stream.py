@@ -14,6 +14,7 @@ from activerow.database.execution import Call
 from activerow.database.failures import is_outdated
 from activerow.database.unit import Unit, UnitSession, to_the_end
 from activerow.errors import TransientError, UsageError
+from activerow.query.lookups import check_windows
 from activerow.query.plan import Plan
 from activerow.query.related import remember_result
 from activerow.query.results.batches import Batches, Fetch, cursor_batches, separate_batches
@@ -36,6 +37,7 @@ class Stream(Generic[M]):
     ) -> None:
         if type(batch) is not int or batch < 1:
             raise UsageError("stream() takes a batch of one row or more")
+        check_windows(plan.computed, "stream")
         self._rows: deque[M] = deque()
         self._turn = asyncio.Lock()
         self._feed = _Feed(model, plan, fetch, session, batch)

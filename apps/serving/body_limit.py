@@ -1,6 +1,7 @@
 """How long a request's body may be."""
 
 import sys
+from collections.abc import Callable
 from typing import Final
 
 from starlette.datastructures import Headers
@@ -8,16 +9,18 @@ from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from activerow.fastapi import problem_response
-from notification.errors import BodyTooLargeError
 
 _DIGITS: Final = 18  # of a length that fits; Python refuses to read thousands of them
 
 
 class BodyLimit:
-    """Refuses bodies of more than `limit` bytes: at once where the length is told, else as soon as it is reached."""
+    """Refuses bodies of more than `limit` bytes: at once where the length is told, else as soon as it is reached.
 
-    def __init__(self, app: ASGIApp, *, limit: int) -> None:
-        self.app, self.limit = app, limit
+    `refusal` makes the error that is answered, by the application's table of problems.
+    """
+
+    def __init__(self, app: ASGIApp, *, limit: int, refusal: Callable[[], Exception]) -> None:
+        self.app, self.limit, self.refusal = app, limit, refusal
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request; nothing is read that would be too much."""
@@ -25,9 +28,9 @@ class BodyLimit:
             await self.app(scope, receive, send)
             return
         if _told_length(scope) > self.limit:
-            await _refuse(scope, receive, send)
+            await self._refuse(scope, receive, send)
             return
-        counted = _Counted(receive, send, self.limit)
+        counted = _Counted(receive, send, self.limit, self.refusal)
         try:
             await self.app(scope, counted.receive, counted.send)
         except Exception:
@@ -35,18 +38,17 @@ class BodyLimit:
             if counted.started or not counted.too_large:
                 raise
         if counted.too_large and not counted.started:
-            await _refuse(scope, receive, send)
+            await self._refuse(scope, receive, send)
 
-
-async def _refuse(scope: Scope, receive: Receive, send: Send) -> None:
-    await problem_response(HTTPConnection(scope), BodyTooLargeError())(scope, receive, send)
+    async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await problem_response(HTTPConnection(scope), self.refusal())(scope, receive, send)
 
 
 class _Counted:
     """Counts what is received; when it is too much, whatever the application answers to that is not sent."""
 
-    def __init__(self, receive: Receive, send: Send, limit: int) -> None:
-        self._receive, self._send, self._left = receive, send, limit
+    def __init__(self, receive: Receive, send: Send, limit: int, refusal: Callable[[], Exception]) -> None:
+        self._receive, self._send, self._left, self._refusal = receive, send, limit, refusal
         self.too_large = self.started = False
 
     async def receive(self) -> Message:
@@ -54,7 +56,7 @@ class _Counted:
         self._left -= len(message.get("body", b""))
         if self._left < 0:
             self.too_large = True
-            raise BodyTooLargeError
+            raise self._refusal()
         return message
 
     async def send(self, message: Message) -> None:
