@@ -13,7 +13,7 @@ from activerow.database.execution import Prepared, Read, Ready
 from activerow.errors import MultipleRecordsError, RecordNotFoundError, UsageError
 from activerow.mapping import criteria_of
 from activerow.query.plan import Plan, include_options, merged, path_of
-from activerow.query.related import remember_result, reread
+from activerow.query.related import load_ranked, remember_result, reread
 
 M = TypeVar("M")
 
@@ -89,6 +89,7 @@ class _OwnRead(Read[list[Any]]):
         statement = select(model).from_statement(asked.statement).options(*options)
         with reread(session, model, plan.include):
             rows = list(session.scalars(statement).unique())
+            load_ranked(session, rows, plan.include, plan.shown)
         remember_result(rows, plan.include)
         return rows
 

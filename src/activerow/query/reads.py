@@ -15,7 +15,7 @@ from activerow.errors import UsageError
 from activerow.mapping import ENTITY, criteria_of, entity_of, held_loader, is_hidden, row_loader, tuple_loader
 from activerow.query.lookups import Column, Key, by_instance, put_on
 from activerow.query.plan import Plan, PreparedStatement, compiled_once
-from activerow.query.related import can_include, included, remember_result, reread
+from activerow.query.related import can_include, included, load_ranked, remember_result, reread
 
 M = TypeVar("M")
 Cells = list[tuple[Any, ...]]
@@ -232,11 +232,13 @@ def rows_of(session: Session, model: type[M], plan: Plan) -> list[M]:
     if plan.lock is not None:
         refuse_unsaved(session, model, plan)
     with reread(session, model, plan.include):
-        if plan.computed:
-            return put_on(session.execute(plan.rows(model)).unique(by_instance), plan.computed)
-        result = session.scalars(cast("Select[M]", plan.rows(model)))
         # unique(): joinedload of a to-many relation, which any option or mapping may bring, repeats the parent.
-        return list(result.unique())
+        if plan.computed:
+            rows: list[M] = put_on(session.execute(plan.rows(model)).unique(by_instance), plan.computed)
+        else:
+            rows = list(session.scalars(cast("Select[M]", plan.rows(model))).unique())
+        load_ranked(session, rows, plan.include, plan.shown)
+        return rows
 
 
 async def fetch_rows(session: AsyncSession, model: type[M], plan: Plan) -> list[M]:

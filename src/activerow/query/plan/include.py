@@ -1,6 +1,6 @@
 """Paths of relations to load along with a query, and the loader options they become."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, cast
@@ -12,6 +12,7 @@ from sqlalchemy.sql.base import ExecutableOption
 
 from activerow.errors import UnknownFieldError, UsageError
 from activerow.mapping import fields_of, hiding_of, mapper_of
+from activerow.query.lookups import Column, sort_key
 
 Path = tuple[str, ...]
 Tree = Mapping[str, "Tree"]
@@ -63,25 +64,74 @@ def _relation_at(model: type, name: str) -> RelationshipProperty[Any]:
 
 
 class Chosen(Path):
-    """A path whose last relation is loaded in part: the rows for which `where` holds."""
+    """A path whose last relation is loaded in part, or in an order of its own.
 
-    where: ColumnElement[bool]
+    Attributes:
+        where: Which rows; None means all.
+        order: In which order; empty leaves that to the relation.
+        limit: How many of each row's; None means all.
+    """
+
+    where: ColumnElement[bool] | None
+    order: tuple[Column, ...]
+    limit: int | None
+
+    @property
+    def is_part(self) -> bool:
+        """Whether rows may be missing."""
+        return self.where is not None or self.limit is not None
+
+    @property
+    def is_ranked(self) -> bool:
+        """Whether it takes a statement of its own."""
+        return self.limit is not None or bool(self.order)
 
 
-def chosen(model: type, path: Path, where: ColumnElement[bool]) -> Chosen:
-    """The path, with the condition on the rows at its end.
+def chosen(
+    model: type, path: Path, where: ColumnElement[bool] | None, order: Sequence[object] = (), limit: int | None = None
+) -> Chosen:
+    """The path, with the condition on the rows at its end, their order and their number.
 
     Raises:
+        UnknownFieldError: A sort key is not a field of the related model.
         UsageError: Its end is one row: leaving that out would say there is none.
     """
     name, owner = path[-1], target_of(model, path[:-1])
-    if not _relation_at(owner, name).uselist:
+    relation = _relation_at(owner, name)
+    if not relation.uselist:
         raise UsageError(
-            f"{owner.__name__}.{name} leads to one row, which cannot be left out; where= is for to-many relations"
+            f"{owner.__name__}.{name} leads to one row, which cannot be left out; where=, order_by= and limit= are for"
+            f" to-many relations"
         )
     found = Chosen(path)
-    found.where = where
+    found.where, found.limit = where, limit
+    found.order = tuple(sort_key(relation.mapper.class_, key) for key in order)
+    if any(key.foreign for key in found.order):
+        raise UsageError(f"include(order_by=...) of {owner.__name__}.{name} sorts by columns of the related rows alone")
     return found
+
+
+def beyond(paths: Iterable[Path], path: Path) -> tuple[Path, ...]:
+    """What is included of the rows at the end of a path, from there on."""
+    return tuple(_shortened(each, len(path)) for each in paths if len(each) > len(path) and each[: len(path)] == path)
+
+
+def _shortened(path: Path, by: int) -> Path:
+    rest = path[by:]
+    if not isinstance(path, Chosen):
+        return rest
+    found = Chosen(rest)
+    found.where, found.order, found.limit = path.where, path.order, path.limit
+    return found
+
+
+def _by_options(paths: tuple[Path, ...]) -> tuple[Path, ...]:
+    """The paths that loader options can load: up to a relation that takes a statement of its own."""
+    ranked = [path for path in paths if isinstance(path, Chosen) and path.is_ranked]
+    if not ranked:
+        return paths
+    kept = [path for path in paths if not any(path[: len(each)] == each for each in ranked)]
+    return (*kept, *[each[:-1] for each in ranked if each[:-1]])
 
 
 def target_of(model: type, path: Path) -> type:
@@ -100,7 +150,7 @@ def merged(before: Iterable[Path], more: Iterable[Path]) -> tuple[Path, ...]:
     paths: dict[Path, Path] = {}
     for path in (*before, *more):
         other = paths.setdefault(path, path)
-        if getattr(other, "where", None) is not getattr(path, "where", None):
+        if other is not path and (isinstance(other, Chosen) or isinstance(path, Chosen)):
             raise UsageError(
                 f"include() of {'.'.join(path)} is asked for twice, with another condition; combine them with &"
             )
@@ -129,10 +179,14 @@ def include_options(
         UsageError: A relation that is chosen in part is loaded by one of the `others`, too.
     """
     # Conditions are compared by what they are, and no cache could tell them apart.
-    wheres: dict[Path, ColumnElement[bool]] = {path: path.where for path in paths if isinstance(path, Chosen)}
+    some = [path for path in paths if isinstance(path, Chosen)]
+    wheres: dict[Path, ColumnElement[bool]] = {path: path.where for path in some if path.where is not None}
     decided = _decided(model, others)
-    for path in wheres.keys() & decided:
-        raise UsageError(f"include(where=...) of {'.'.join(path)} and an option both say how to load it: leave one out")
+    for path in {*some} & decided:
+        raise UsageError(
+            f"include() of a part of {'.'.join(path)} and an option both say how to load it: leave one out"
+        )
+    paths = _by_options(paths)
     if not wheres and not decided:
         return _plain_options(model, paths, joins)
     return tuple(_Writer(joins, wheres, decided).options(model, tree_of(paths), ()))

@@ -1,6 +1,6 @@
 """What a query is made of: the model, the session, and what the links have gathered. Frozen data; nothing is read."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, Generic, Self, TypeVar, cast
 
@@ -11,7 +11,7 @@ from sqlalchemy.sql.base import ExecutableOption
 
 from activerow.aggregates import Aggregate, Exists
 from activerow.errors import UnknownFieldError, UsageError
-from activerow.mapping import Hiding, criterion_of, entity_of, fields_of, hiding_of, is_expression
+from activerow.mapping import Hiding, criterion_of, entity_of, fields_of, hiding_of
 from activerow.q import Q, clause, lookups_of
 from activerow.query.lookups import (
     CUT,
@@ -29,6 +29,7 @@ from activerow.query.lookups import (
     speaks_of_others,
     with_computed,
 )
+from activerow.query.plan.arguments import mapping_of, named, whole_number
 from activerow.query.plan.include import Path, chosen, merged, path_of, target_of
 from activerow.query.plan.joins import Join
 from activerow.query.plan.plan import Lock, Plan
@@ -36,6 +37,7 @@ from activerow.query.plan.plan import Lock, Plan
 M = TypeVar("M")
 
 Attribute = str | QueryableAttribute[Any]
+Sort = str | ColumnExpressionArgument[Any]
 Annotation = Aggregate[Any] | Exists | Q | ColumnExpressionArgument[Any]
 """What `annotate` computes for a row."""
 
@@ -109,8 +111,8 @@ class Selection(Generic[M]):
             InvalidDataError: A value could not be in its column.
         """
         if any(isinstance(group, Q) for group in groups):
-            return self._narrowed(_named("filter_by", groups, lookups))
-        given = [pair for group in groups for pair in lookups_of(_mapping("filter_by", group))]
+            return self._narrowed(named("filter_by", groups, lookups))
+        given = [pair for group in groups for pair in lookups_of(mapping_of("filter_by", group))]
         pairs = (*given, *lookups.items())
         simple = None if self.plan.computed else simple_lookups(entity_of(self.model), pairs)
         if simple is None:
@@ -137,7 +139,7 @@ class Selection(Generic[M]):
             UnknownFieldError, UnknownLookupError, InvalidDataError: As `filter_by`.
             UsageError: As `filter_by`; or there is no lookup.
         """
-        group = _named("exclude", groups, lookups)
+        group = named("exclude", groups, lookups)
         if not group.parts:
             raise UsageError("exclude() without a lookup would leave out every row; none() says so")
         return self._narrowed(~group)
@@ -214,23 +216,35 @@ class Selection(Generic[M]):
         """Of `values` and `pluck` each result once (SELECT DISTINCT). Rows of the model differ anyway."""
         return self._with(distinct=True)
 
-    def include(self, *paths: Attribute, where: ColumnExpressionArgument[bool] | Q | None = None) -> Self:
+    def include(
+        self,
+        *paths: Attribute,
+        where: ColumnExpressionArgument[bool] | Q | None = None,
+        order_by: Sort | Sequence[Sort] = (),
+        limit: int | None = None,
+    ) -> Self:
         """Load relations with the rows: `"posts.comments"`, `User.posts`. To-one by JOIN, to-many by a second SELECT.
 
         Args:
             paths: Relations of the model, or paths with a `.` between their names.
             where: Load only those rows at the end of the path, `include("posts", where=Q(published=True))`. The
                 relation is then loaded in part: it can be read and appended to, but no list may replace it.
+            order_by: One sort key or several, instead of the relation's own order.
+            limit: Load no more than that many rows of each: `include("comments", order_by="-id", limit=3)`.
 
         Raises:
             UnknownFieldError: A name is not a relation of the model it stands on.
-            UsageError: `where` is given for a to-one relation, or twice for one path.
+            UsageError: `where`, `order_by` or `limit` is given for a to-one relation, or twice for one path.
         """
         names = [path_of(self.model, path) for path in paths]
-        if where is not None:
+        several = isinstance(order_by, list | tuple)
+        order: Sequence[Any] = cast("Sequence[Any]", order_by) if several else [order_by]
+        if where is not None or order or limit is not None:
             if not names:
                 raise UsageError("include(where=...) names no relation: include('posts', where=...)")
-            names = [chosen(self.model, name, self._condition_at(name, where)) for name in names]
+            most = whole_number("include(limit=...)", limit)
+            found = [None if where is None else self._condition_at(name, where) for name in names]
+            names = [chosen(self.model, name, one, order, most) for name, one in zip(names, found, strict=True)]
         return self._with(include=merged(self.plan.include, names))
 
     def only(self, *columns: Attribute) -> Self:
@@ -362,31 +376,3 @@ def _labelled(column: Column, name: str) -> Column:
     if column.key is not None or getattr(column.expression, "key", None) == name:
         return column
     return replace(column, expression=column.expression.label(name))
-
-
-def whole_number(link: str, count: Any) -> int | None:
-    """A number of rows.
-
-    Raises:
-        UsageError: It is none, or more than a server counts.
-    """
-    if count is not None and (not isinstance(count, int) or isinstance(count, bool) or not 0 <= count < 2**63):
-        raise UsageError(f"{link}() takes a whole number from 0 on, of at most 63 bits, or None")
-    return count
-
-
-def _named(link: str, groups: Iterable[object], lookups: Mapping[str, object]) -> Q:
-    """The lookups of a link in one group."""
-    return Q(*[group if isinstance(group, Q) else _mapping(link, group) for group in groups], **lookups)
-
-
-def _mapping(link: str, given: object) -> Mapping[str, object]:
-    """Accept lookups as a mapping.
-
-    Raises:
-        UsageError: They are SQL, or something else.
-    """
-    if isinstance(given, Mapping):
-        return cast("Mapping[str, object]", given)
-    cure = "SQL is where()'s: where(User.age > 18)" if is_expression(given) else f"not {kind_name(given)}"
-    raise UsageError(f"{link}() takes lookups, as keywords, a mapping or Q(...); {cure}")

@@ -70,7 +70,7 @@ def remember_result(rows: Sequence[object], paths: tuple[Path, ...] = ()) -> Non
         _remember_included(states, tree_of(paths))
     for path in paths:
         if isinstance(path, Chosen):
-            for state in _states_at(states, path[:-1]):
+            for state in _states_at(states, path[:-1]) if path.is_part else ():
                 mark_partial(state, path[-1])
             for length in range(len(path) + 1):
                 for state in _states_at(states, path[:length]):

@@ -26,7 +26,7 @@ State = InstanceState[Any]
 
 
 @dataclass(frozen=True, slots=True)
-class _Route:
+class Route:
     """How to get from rows to related ones: values of the former, and a statement that takes them as `keys`.
 
     The statement's rows are the values again, and after them a related row.
@@ -37,7 +37,7 @@ class _Route:
     to_primary_key: bool
 
 
-_routes: "WeakKeyDictionary[RelationshipProperty[Any], tuple[_Route | None, _Route]]" = WeakKeyDictionary()
+_routes: "WeakKeyDictionary[RelationshipProperty[Any], tuple[Route | None, Route]]" = WeakKeyDictionary()
 
 
 async def fetch_related(
@@ -47,8 +47,8 @@ async def fetch_related(
 
     A related row that is among `known` is that object, and not a second one for the same row.
     """
-    short, sure = _routes_of(relation)
-    direct = [state for state in states if short is not None and _key(state, short) is not None]
+    short, sure = routes_of(relation)
+    direct = [state for state in states if short is not None and key_of(state, short) is not None]
     if short is not None and direct:
         await _fetch(session, relation, short, direct, known)
     joined = [state for state in states if state not in set(direct)]
@@ -56,7 +56,7 @@ async def fetch_related(
         await _fetch(session, relation, sure, joined, known)
 
 
-def _key(state: State, route: _Route) -> Key | None:
+def key_of(state: State, route: Route) -> Key | None:
     """The values to look for; None when one of them is not in memory."""
     values: list[Any] = []
     for name in route.names:
@@ -77,11 +77,11 @@ def _stored_key(state: State) -> dict[str, Any]:
 
 
 async def _fetch(
-    session: AsyncSession, relation: RelationshipProperty[Any], route: _Route, states: Iterable[State], known: Known
+    session: AsyncSession, relation: RelationshipProperty[Any], route: Route, states: Iterable[State], known: Known
 ) -> None:
     by_key: dict[Key, list[State]] = {}
     for state in states:
-        by_key.setdefault(_key(state, route) or (), []).append(state)
+        by_key.setdefault(key_of(state, route) or (), []).append(state)
     found: dict[Key, list[object]] = {key: [] for key in by_key if None in key}
     if route.to_primary_key:
         found |= _held(relation, by_key, known.get) | _held(relation, by_key, session.sync_session.identity_map.get)
@@ -96,7 +96,7 @@ async def _fetch(
             _set(state, relation, found.get(key, []))
 
 
-def _visible(relation: RelationshipProperty[Any], route: _Route) -> Select[Any]:
+def _visible(relation: RelationshipProperty[Any], route: Route) -> Select[Any]:
     """The statement of a route, which passes over hidden related rows; the rows that one starts from may be hidden."""
     target = cast("type", relation.mapper.class_)
     hiding = hiding_of(target)
@@ -128,7 +128,7 @@ def _set(state: State, relation: RelationshipProperty[Any], rows: list[object]) 
 
 def statement_to(relation: RelationshipProperty[Any]) -> tuple[tuple[str, ...], Select[Any]]:
     """Attributes of a row, and the statement that takes their values as `keys` and gives them before related rows."""
-    short, sure = _routes_of(relation)
+    short, sure = routes_of(relation)
     route = short or sure
     return route.names, route.statement
 
@@ -136,7 +136,7 @@ def statement_to(relation: RelationshipProperty[Any]) -> tuple[tuple[str, ...], 
 # --- routes ---------------------------------------------------------------------------------------------------------
 
 
-def _routes_of(relation: RelationshipProperty[Any]) -> tuple[_Route | None, _Route]:
+def routes_of(relation: RelationshipProperty[Any]) -> tuple[Route | None, Route]:
     """The short route where there is one, and the one that always leads there."""
     known = _routes.get(relation)
     if known is None:
@@ -144,7 +144,7 @@ def _routes_of(relation: RelationshipProperty[Any]) -> tuple[_Route | None, _Rou
     return known
 
 
-def _short_route(relation: RelationshipProperty[Any]) -> _Route | None:
+def _short_route(relation: RelationshipProperty[Any]) -> Route | None:
     pairs = equated_columns(relation)
     if pairs is None:
         return None
@@ -163,10 +163,10 @@ def _short_route(relation: RelationshipProperty[Any]) -> _Route | None:
     to_key = (
         relation.direction is RelationshipDirection.MANYTOONE and tuple(pairs.values()) == relation.mapper.primary_key
     )
-    return _Route(names, _ordered(statement, relation), to_key)
+    return Route(names, _ordered(statement, relation), to_key)
 
 
-def _joined_route(relation: RelationshipProperty[Any]) -> _Route:
+def _joined_route(relation: RelationshipProperty[Any]) -> Route:
     source, target = aliased(relation.parent.class_), relation.entity.entity
     names = [relation.parent.get_property_by_column(column).key for column in relation.parent.primary_key]
     keys = [getattr(source, name) for name in names]
@@ -178,7 +178,7 @@ def _joined_route(relation: RelationshipProperty[Any]) -> _Route:
         near = ClauseAdapter(inspect(source).selectable).traverse(relation.primaryjoin)
         far = cast("ColumnElement[bool]", relation.secondaryjoin)
         statement = statement.join(relation.secondary, near).join(target, far)
-    return _Route(tuple(names), _ordered(statement, relation), to_primary_key=False)
+    return Route(tuple(names), _ordered(statement, relation), to_primary_key=False)
 
 
 def _ordered(statement: Select[Any], relation: RelationshipProperty[Any]) -> Select[Any]:

@@ -19,7 +19,7 @@ from sqlalchemy.orm.base import instance_state
 
 from activerow.mapping import mapper_of, primary_key_names
 from activerow.query.lookups import Column, Key, among, bare, by_primary_key, put_on, reverse
-from activerow.query.plan import Plan
+from activerow.query.plan import Chosen, Plan
 from activerow.query.related import KEYS_PER_STATEMENT
 
 M = TypeVar("M")
@@ -45,7 +45,9 @@ class Batches(Protocol[M]):
 
 
 def cursor_batches(model: type[M], plan: Plan, size: int, fetch: Fetch[M]) -> Batches[M]:
-    """For a connection that nobody else uses: one statement, read through a cursor."""
+    """For a connection that nobody else uses: one statement, read through a cursor, where that can be."""
+    if any(isinstance(path, Chosen) and path.is_ranked for path in plan.include):
+        return separate_batches(model, plan, size, fetch)
     return _Cursor(model, plan, size, fetch)
 
 

@@ -13,6 +13,7 @@ from activerow.errors import InvalidPageError, UsageError
 from activerow.paging import CursorPage, Page
 from activerow.query.lookups import by_instance, check_windows, put_on
 from activerow.query.plan import Plan, is_of_joined
+from activerow.query.related import load_ranked
 from activerow.query.results.cursors import Cursors, Position
 from activerow.query.results.keyset import Keyset, sort_keys, stable
 
@@ -124,6 +125,8 @@ class Step:
         # joinedload of a to-many relation repeats the row.
         found: Sequence[Any] = list(result.unique(by_instance))
         rows, goes_on = list(found[: self.size]), len(found) > self.size
+        shown = [row[0] for row in rows]
+        await session.run_sync(load_ranked, shown, self.plan.include, self.plan.shown)
         backwards = self.position is not None and self.position.backwards
         if backwards:
             rows.reverse()
