@@ -1,6 +1,6 @@
 """How rows are read: `Query`, a selection of rows as data, and what a terminal makes of it.
 
-- `query`: the terminals.
+- `query`: the terminals; `values`: those that give no rows of the model.
 - `reads`, `steps`: what the terminals read, as data: rows, cells, or several statements.
 - `own_statement`: rows by SQL of the program's own; `instead`: what a query is not.
 - `changing`, `set_writes`: UPDATE and DELETE of all rows of a query.
