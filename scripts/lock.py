@@ -7,10 +7,9 @@ from pathlib import Path
 
 PROJECT = Path(__file__).parents[1]
 LOCKS = {
-    "run": ["--extra", "fastapi", "--extra", "sqlite", "--group", "app"],
+    "run": ["--extra", "fastapi", "--extra", "sqlite", "--extra", "postgresql", "--extra", "mysql", "--group", "app"],
     "dev": ["--all-extras", "--group", "dev", "--constraint", "requirements/run.txt"],
     "bench": ["--extra", "sqlite", "--extra", "postgresql", "--extra", "mysql", "--group", "bench"],
-    "image": ["--extra", "mysql", "--constraint", "requirements/dev.txt"],  # installed beside `run` in the container
 }
 FORM = [
     "--universal",

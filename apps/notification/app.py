@@ -53,8 +53,17 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     """The service for these settings, by default those of the environment. Nothing is opened before its lifespan."""
     settings = settings or Settings()
     configure(settings)
-    app = DocumentedAPI(title=NAME, version="0.1.0", lifespan=_prepared(settings), docs_url=None, redoc_url=None)
-    serve_docs(app, signing=settings.environment in {"development", "test"})
+    documented = settings.environment != "production"
+    app = DocumentedAPI(
+        title=NAME,
+        version="0.1.0",
+        lifespan=_prepared(settings),
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/openapi.json" if documented else None,
+    )
+    if documented:
+        serve_docs(app, signing=not settings.is_on_the_internet)
     known = _services(settings, app.version)
     app.state.services = known
     install(app, db, problems=PROBLEMS, on_problem=on_problem)
@@ -77,7 +86,10 @@ def _services(settings: Settings, version: str) -> Services:
     )
     dispatch = Dispatch.of(settings)
     rates = Rates(
-        login=settings.login_rate, service=settings.service_rate, redis_url=settings.redis_url.get_secret_value()
+        login=settings.login_rate,
+        service=settings.service_rate,
+        redis_url=settings.redis_url.get_secret_value(),
+        installation=settings.installation,
     )
     return Services(
         passwords=Passwords(),
@@ -89,10 +101,12 @@ def _services(settings: Settings, version: str) -> Services:
         known_keys=KnownKeys(),
         readiness=Readiness(_probes(dispatch, rates)),
         parts=Readiness({DATABASE: ask_database, QUEUE: ask_queue}),
-        status_page=StatusPage(version),
+        status_page=StatusPage(version, documented=settings.environment != "production"),
         metrics=Metrics(lambda: db.engine),
         metrics_token=settings.metrics_token,
         rates=rates,
+        secure_cookies=settings.is_on_the_internet,
+        recent_login_minutes=settings.recent_login_minutes,
     )
 
 

@@ -21,10 +21,10 @@ from notification.security.handshakes import LIFETIME, Handshakes
 from notification.security.known_keys import KnownKey, KnownKeys
 from notification.security.passwords import Passwords
 from notification.security.rates import Rates
-from notification.security.tokens import Tokens
+from notification.security.tokens import Login, Tokens
 from notification.security.vault import Vault
 from notification.social.providers import Provider, Providers
-from notification.use_cases.accounts import who_is
+from notification.use_cases.accounts import check_recent, who_is
 from notification.use_cases.offers import check_by_password
 from notification.use_cases.readiness import Readiness
 
@@ -46,6 +46,8 @@ class Services:
     metrics: Metrics
     metrics_token: SecretStr | None
     dispatch: Dispatch
+    secure_cookies: bool
+    recent_login_minutes: int
 
 
 async def _services(connection: HTTPConnection) -> Services:
@@ -68,19 +70,45 @@ ProviderDep = Annotated[Provider, Depends(_provider)]
 _bearer = HTTPBearer(auto_error=False, bearerFormat="JWT", description="The access token of a log-in.")
 
 
-async def _current_user(
+async def _current_login(
     connection: HTTPConnection,
     credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
     services: ServicesDep,
-) -> Users:
-    if user := admitted_user(connection.scope):
-        return user
+) -> tuple[Users, Login]:
+    if admitted := admitted_user(connection.scope):
+        return admitted
     if credentials is None:
         raise NotAuthenticatedError
     return await who_is(credentials.credentials, services.tokens)
 
 
+CurrentLogin = Annotated[tuple[Users, Login], Depends(_current_login)]
+
+
+async def _current_user(login: CurrentLogin) -> Users:
+    return login[0]
+
+
 CurrentUser = Annotated[Users, Depends(_current_user)]
+
+
+async def _recent_user(login: CurrentLogin, services: ServicesDep) -> Users:
+    user, told = login
+    check_recent(told, services.recent_login_minutes)
+    return user
+
+
+async def _user_to_set_password(login: CurrentLogin, services: ServicesDep) -> Users:
+    user, told = login
+    if user.pw is None:
+        check_recent(told, services.recent_login_minutes)
+    return user
+
+
+# Who has logged in a few minutes ago: a token that was stolen later is not enough.
+RecentUser = Annotated[Users, Depends(_recent_user)]
+# The same for a user without a password; whoever has one is asked for it.
+UserOfSecret = Annotated[Users, Depends(_user_to_set_password)]
 
 # What signs a call is checked at the door (`access.py`); these tell the documentation about it.
 _key_name = APIKeyQuery(name="key", scheme_name="AccessKey", description="The access key.", auto_error=False)
@@ -157,7 +185,7 @@ class HandshakeCookie:
 
 
 async def _handshake_cookie(request: Request, response: Response, services: ServicesDep) -> HandshakeCookie:
-    return HandshakeCookie(request, response, secure=services.providers.over_https)
+    return HandshakeCookie(request, response, secure=services.secure_cookies or services.providers.over_https)
 
 
 HandshakeCookieDep = Annotated[HandshakeCookie, Depends(_handshake_cookie)]

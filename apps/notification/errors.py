@@ -33,6 +33,8 @@ ApiError
 │   │   ├── TokenWrongAudienceError
 │   │   └── TokenWrongIssuerError
 │   ├── TokenExpiredError
+│   ├── TokenRevokedError     its sessions were ended
+│   ├── LoginTooOldError      good for other things, but not for this one
 │   └── AccountInactiveError  the token's user is blocked, deleted or gone
 ├── TooManyKeysError
 ├── TooManyAddressesError
@@ -267,6 +269,20 @@ class TokenExpiredError(NotAuthenticatedError):
 
     code = "token_expired"
     message = "The access token has expired; log in again."
+
+
+class TokenRevokedError(NotAuthenticatedError):
+    """All sessions of the token's user were ended after it was given out."""
+
+    code = "token_revoked"
+    message = "The session has ended; log in again."
+
+
+class LoginTooOldError(NotAuthenticatedError):
+    """What is asked for takes a log-in of a few minutes ago, so that a stolen token is not enough."""
+
+    code = "login_too_old"
+    message = "This takes a recent log-in; log in again, with your password or at your provider."
 
 
 class AccountInactiveError(NotAuthenticatedError):

@@ -14,6 +14,8 @@ from serving.settings import PROJECT_FOLDER, DatabaseUrl, ServiceSettings
 
 DEVELOPMENT_SECRET = "for development only: anyone can read this secret"  # noqa: S105  # refused in production
 _SIGNATURE_BYTES = 32
+_FEW_LETTERS = 8  # so few different ones are no random text
+_ON_THE_INTERNET = frozenset({"staging", "production"})
 _ADDRESS = r"^[^\s@<>,;:\"]+@[A-Za-z0-9][A-Za-z0-9.-]*$"
 _BROKERS = ("redis", "rediss", "amqp", "amqps", "nats")
 
@@ -38,6 +40,7 @@ class Settings(ServiceSettings):
     jwt_previous_secrets: Secrets = ()
     metrics_token: SecretStr | None = None
     access_token_minutes: int = Field(default=30, ge=1)
+    recent_login_minutes: int = Field(default=15, ge=1)
     refresh_token_days: int = Field(default=30, ge=1, le=3650)
 
     google_client_id: str = ""
@@ -55,8 +58,8 @@ class Settings(ServiceSettings):
     encryption_key: SecretStr = SecretStr("")
     encryption_previous_keys: SecretStr = SecretStr("")
 
-    allowed_origins: Words = ("*",)
-    trusted_hosts: Words = ("*",)
+    allowed_origins: Words = Field(default=("*",), validate_default=True)
+    trusted_hosts: Words = Field(default=("*",), validate_default=True)
     trusted_proxies: Words = ()
 
     login_rate: str = "20/minute"
@@ -64,6 +67,7 @@ class Settings(ServiceSettings):
     redis_url: SecretStr = SecretStr("")
 
     log_dir: Path = Field(default=Path("logs"), validate_default=True)
+    log_max_bytes: int = Field(default=104_857_600, ge=1)
     log_backup_count: int = Field(default=30, ge=0)
 
     smtp_url: SecretStr = SecretStr("")
@@ -71,6 +75,7 @@ class Settings(ServiceSettings):
     kakao_api_url: str = Field(default="", pattern=r"^(https?://\S+)?$", repr=False)
     kakao_api_key: SecretStr = SecretStr("")
     webhook_allow_private: bool = False
+    installation: str = Field(default="notification", pattern=r"^[a-z][a-z0-9-]{0,40}$")
     broker_url: SecretStr = SecretStr("")
     worker_concurrency: int = Field(default=10, ge=1, le=1000)
     max_attempts: int = Field(default=8, ge=1, le=100)
@@ -90,6 +95,13 @@ class Settings(ServiceSettings):
     def _host_patterns(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         if wrong := [host for host in value if "*" in host.removeprefix("*.") and host != "*"]:
             raise ValueError(f"{wrong[0]!r} is not a host name; a wildcard stands at the front, as in *.example.com")
+        return value
+
+    @field_validator("allowed_origins", "trusted_hosts")
+    @classmethod
+    def _named_on_the_internet(cls, value: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        if "*" in value and info.data.get("environment") in _ON_THE_INTERNET:
+            raise ValueError("name them; * is for development only")
         return value
 
     @field_validator("trusted_proxies")
@@ -122,15 +134,24 @@ class Settings(ServiceSettings):
         secret = value.get_secret_value()
         if not secret.strip():
             raise ValueError("set it to a random text; it is empty")
-        if secret == DEVELOPMENT_SECRET and info.data.get("environment") == "production":
-            raise ValueError("set it to a random text of your own; the default is for development only")
+        if info.data.get("environment") in _ON_THE_INTERNET:
+            if secret == DEVELOPMENT_SECRET:
+                raise ValueError("set it to a random text of your own; the default is for development only")
+            _check_random(secret)
+        return value
+
+    @field_validator("encryption_key", "metrics_token")
+    @classmethod
+    def _random_or_none(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        if value and value.get_secret_value() and info.data.get("environment") in _ON_THE_INTERNET:
+            _check_random(value.get_secret_value())
         return value
 
     @field_validator("jwt_previous_secrets")
     @classmethod
     def _previous_ones_of_ones_own(cls, value: tuple[SecretStr, ...], info: ValidationInfo) -> tuple[SecretStr, ...]:
         known = any(secret.get_secret_value() == DEVELOPMENT_SECRET for secret in value)
-        if known and info.data.get("environment") == "production":
+        if known and info.data.get("environment") in _ON_THE_INTERNET:
             raise ValueError("leave out the secret for development; anyone can sign with it")
         return value
 
@@ -170,16 +191,36 @@ class Settings(ServiceSettings):
 
     @property
     def passphrases(self) -> tuple[str, ...]:
-        """What the secrets of API keys are encrypted with: the current passphrase, then those before it."""
-        current = self.encryption_key.get_secret_value() or self.jwt_secret.get_secret_value()
+        """What the secrets of API keys are encrypted with: the current passphrase, then those before it.
+
+        JWT_SECRET encrypts while there is no ENCRYPTION_KEY, so that it and those before it may have been used too.
+        """
         before = self.encryption_previous_keys.get_secret_value()
         # One passphrase may have a comma in it; a candidate too many opens nothing.
-        return current, *(passphrase.strip() for passphrase in (before, *before.split(",")) if passphrase.strip())
+        candidates = (
+            self.encryption_key.get_secret_value(),
+            self.jwt_secret.get_secret_value(),
+            *(passphrase.strip() for passphrase in (before, *before.split(","))),
+            *(secret.get_secret_value() for secret in self.jwt_previous_secrets),
+        )
+        return tuple(dict.fromkeys(passphrase for passphrase in candidates if passphrase))
+
+    @property
+    def is_on_the_internet(self) -> bool:
+        """Whether strangers can be expected: in staging and production."""
+        return self.environment in _ON_THE_INTERNET
 
     @property
     def secret_is_short(self) -> bool:
         """The secret has fewer bytes than a signature of HS256, so that guessing it is the easier way in."""
         return len(self.jwt_secret.get_secret_value().encode()) < _SIGNATURE_BYTES
+
+
+def _check_random(secret: str) -> None:
+    if len(secret.encode()) < _SIGNATURE_BYTES or len(set(secret)) < _FEW_LETTERS:
+        raise ValueError(
+            'set it to 32 random bytes or more: python -c "import secrets; print(secrets.token_urlsafe(48))"'
+        )
 
 
 def _is_rate(text: str) -> bool:

@@ -5,6 +5,7 @@ With BROKER_URL the worker takes what the API hands over at once; without one it
 
 import asyncio
 import logging
+import os
 import signal
 import sys
 from typing import Final
@@ -25,6 +26,7 @@ _log = logging.getLogger("notification.delivery")
 
 def main() -> int:
     """Deliver until told to stop. 1 when that cannot begin, after a line for each reason."""
+    os.umask(0o077)
     try:
         settings = Settings()
     except ValidationError as error:

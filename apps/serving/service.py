@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import os
 import socket
 import sys
 from collections.abc import Callable, Mapping
@@ -23,6 +24,7 @@ from serving.settings import PROJECT_FOLDER, ServiceSettings, explain
 S = TypeVar("S", bound=ServiceSettings)
 
 _SHUTDOWN_SECONDS: Final = 10
+_OWNER_ALONE: Final = 0o077  # databases, logs and e-mails that a service writes are for its own user
 
 
 def refuse(name: str, *reasons: str) -> int:
@@ -54,6 +56,7 @@ class Service(Generic[S]):
 
     def main(self) -> int:
         """Serve until told to stop. 1 when that cannot begin, after a line for each reason."""
+        os.umask(_OWNER_ALONE)
         prefix = self.settings.model_config.get("env_prefix", "")
         try:
             settings = self.settings()

@@ -2,8 +2,11 @@
 
 import re
 
+import pytest
+
 from notification.settings import Settings
 from serving.settings import PROJECT_FOLDER
+from tests.notification.tools.service import SECRET, PlainSettings
 
 
 def _text(name: str) -> str:
@@ -16,6 +19,42 @@ def test_what_compose_sets_are_settings() -> None:
 
     assert {"DATABASE_URL", "JWT_SECRET", "METRICS_TOKEN", "BROKER_URL", "REDIS_URL"} <= names
     assert names <= {name.upper() for name in Settings.model_fields}
+
+
+# What the image says itself, and what is for development alone.
+_OF_THE_IMAGE = {"HOST", "PORT", "LOG_DIR"}
+_FOR_DEVELOPMENT = {"RELOAD", "WEBHOOK_ALLOW_PRIVATE"}
+
+
+def test_compose_passes_every_setting() -> None:
+    """One that it does not know would be set in vain: mail, proxies, encryption, providers, rates."""
+    passed = dict(re.findall(r"^    ([A-Z_]+): (.*)$", _text("compose.yaml"), flags=re.MULTILINE))
+    of_the_image = set(re.findall(r"\b([A-Z_]+)=", _text("Dockerfile")))
+
+    assert set(passed) == {name.upper() for name in Settings.model_fields} - _OF_THE_IMAGE - _FOR_DEVELOPMENT
+    assert of_the_image >= _OF_THE_IMAGE | {"ENVIRONMENT"}
+
+
+def test_what_is_not_set_is_the_default() -> None:
+    """`docker compose up` and `make run` mean the same by a setting that nobody has set."""
+    passed = dict(re.findall(r"^    ([A-Z_]+): \$\{\1:-(.*)\}$", _text("compose.yaml"), flags=re.MULTILINE))
+    example = dict(re.findall(r"^(?:# )?([A-Z_]+)=(.*)$", _text(".env.example"), flags=re.MULTILINE))
+    others = {"ENVIRONMENT": "production", "ALLOWED_ORIGINS": ""}
+
+    assert len(passed) > 40
+    assert {name: value for name, value in passed.items() if value != example[name]} == others
+
+
+def test_what_compose_passes_starts_in_production(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the three settings that it asks for, and nothing else."""
+    set_by_hand = {"JWT_SECRET": SECRET, "TRUSTED_HOSTS": "api.example.com", "MYSQL_PASSWORD": "letters"}
+    for name, value in re.findall(r"^    ([A-Z_]+): (.*)$", _text("compose.yaml"), flags=re.MULTILINE):
+        given = re.sub(r"\$\{(\w+):\?[^}]*\}", lambda found: set_by_hand[found[1]], value)
+        monkeypatch.setenv(name, re.sub(r"\$\{\w+:-(.*)\}", r"\1", given))
+
+    settings = PlainSettings()
+
+    assert (settings.environment, settings.trusted_hosts) == ("production", ("api.example.com", "127.0.0.1"))
 
 
 def test_no_password_stands_in_the_files() -> None:

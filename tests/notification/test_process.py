@@ -28,6 +28,8 @@ def _environment(folder: Path, **changes: str) -> dict[str, str]:
         "PYTHONWARNINGS": "error",
         "ENVIRONMENT": "production",
         "JWT_SECRET": SECRET,
+        "TRUSTED_HOSTS": "127.0.0.1",
+        "ALLOWED_ORIGINS": "",
         "DATABASE_URL": f"sqlite:///{folder / 'service.db'}",
         "LOG_DIR": str(folder / "logs"),
         "HOST": "127.0.0.1",
@@ -170,3 +172,15 @@ def test_reload_serves_too(tmp_path: Path) -> None:
         time.sleep(0.1)
 
     assert answer.json() == {"status": "ok"}
+
+
+def test_what_it_writes_is_for_its_own_user(tmp_path: Path) -> None:
+    """Database and logs."""
+    with started_service(tmp_path) as (process, line):
+        httpx.get(f"{address_of(line)}/health")
+        process.send_signal(signal.SIGTERM)
+        process.wait(timeout=30)
+
+    files = [tmp_path / "service.db", *(tmp_path / "logs").rglob("*.log")]
+    assert len(files) == 3
+    assert {path.stat().st_mode & 0o077 for path in files} == {0}

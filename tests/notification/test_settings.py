@@ -8,6 +8,7 @@ from pydantic_settings import SettingsConfigDict
 from sqlalchemy.pool import QueuePool
 
 from notification.models import db
+from notification.security.vault import Vault
 from notification.settings import Settings
 from serving.settings import PROJECT_FOLDER, explain
 from tests.notification.tools.service import PlainSettings, serving, settings_for
@@ -23,6 +24,7 @@ NAMES = [
     "JWT_SECRET",
     "JWT_PREVIOUS_SECRETS",
     "ACCESS_TOKEN_MINUTES",
+    "RECENT_LOGIN_MINUTES",
     "ENCRYPTION_KEY",
     "ENCRYPTION_PREVIOUS_KEYS",
     "REFRESH_TOKEN_DAYS",
@@ -50,12 +52,14 @@ NAMES = [
     "MAX_BODY_BYTES",
     "LOG_DIR",
     "LOG_LEVEL",
+    "LOG_MAX_BYTES",
     "LOG_BACKUP_COUNT",
     "SMTP_URL",
     "MAIL_FROM",
     "KAKAO_API_URL",
     "KAKAO_API_KEY",
     "WEBHOOK_ALLOW_PRIVATE",
+    "INSTALLATION",
     "BROKER_URL",
     "WORKER_CONCURRENCY",
     "MAX_ATTEMPTS",
@@ -133,27 +137,61 @@ def test_lists_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
     assert settings.allowed_origins == ()
 
 
-@pytest.mark.parametrize("environment", ["production", " Production"])
-def test_the_default_secret_is_refused_in_production(environment: str) -> None:
-    """Tokens that anyone can sign are no tokens."""
+SAFE = {
+    "environment": "production",
+    "jwt_secret": "a secret of one's own, thirty-two bytes",
+    "trusted_hosts": "api.example.com",
+    "allowed_origins": "",
+}
+
+
+@pytest.mark.parametrize("environment", ["production", " Production", "staging"])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("jwt_secret", "for development only: anyone can read this secret"),
+        ("jwt_secret", "short, but one's own"),
+        ("jwt_secret", "x" * 64),
+        ("jwt_previous_secrets", f"{'x' * 32},for development only: anyone can read this secret"),
+        ("encryption_key", "secret"),
+        ("metrics_token", "secret"),
+        ("trusted_hosts", "*"),
+        ("allowed_origins", "https://shop.example,*"),
+    ],
+)
+def test_what_is_weak_is_refused_where_strangers_come(environment: str, name: str, value: str) -> None:
+    """In staging too: tokens that anyone can sign are no tokens, and a wildcard is a setting that was forgotten."""
     with pytest.raises(ValidationError) as caught:
-        PlainSettings.model_validate({"environment": environment})
+        PlainSettings.model_validate(SAFE | {"environment": environment, name: value})
 
     (line,) = explain(caught.value)
-    assert line.startswith("JWT_SECRET: ")
+    assert line.startswith(f"{name.upper()}: ")
 
 
-def test_the_default_secret_is_no_previous_one_in_production() -> None:
-    """What anyone can sign with is not believed either."""
-    secrets = f"{'x' * 32},for development only: anyone can read this secret"
-
+def test_what_is_forgotten_is_refused_where_strangers_come() -> None:
+    """The defaults are for development."""
     with pytest.raises(ValidationError) as caught:
-        PlainSettings.model_validate(
-            {"environment": "production", "jwt_secret": "y" * 32, "jwt_previous_secrets": secrets}
-        )
+        PlainSettings.model_validate({"environment": "production"})
 
-    (line,) = explain(caught.value)
-    assert line.startswith("JWT_PREVIOUS_SECRETS: ")
+    assert [line.partition(":")[0] for line in explain(caught.value)] == [
+        "JWT_SECRET",
+        "ALLOWED_ORIGINS",
+        "TRUSTED_HOSTS",
+    ]
+
+
+def test_safe_settings_are_accepted_in_production() -> None:
+    """What is refused are defaults, not production."""
+    assert PlainSettings.model_validate(SAFE).is_on_the_internet
+
+
+def test_new_secrets_leave_api_keys_readable() -> None:
+    """Whichever of the two secrets is replaced, or set for the first time."""
+    sealed = Vault(PlainSettings.model_validate({"jwt_secret": "first"}).passphrases).seal("secret", "owner")
+    later = {"jwt_secret": "second", "jwt_previous_secrets": "first"}
+
+    for values in (later, later | {"encryption_key": "third"}, {"jwt_secret": "first", "encryption_key": "third"}):
+        assert Vault(PlainSettings.model_validate(values).passphrases).open(sealed, "owner") == "secret"
 
 
 @pytest.mark.parametrize("name", ["google", "facebook"])
@@ -164,13 +202,6 @@ def test_a_client_needs_its_secret(name: str) -> None:
 
     (line,) = explain(caught.value)
     assert line.startswith(f"{name.upper()}_CLIENT_SECRET: ")
-
-
-def test_a_secret_of_ones_own_is_accepted_in_production() -> None:
-    """What is refused is the default, not production."""
-    settings = PlainSettings.model_validate({"environment": "production", "jwt_secret": "x" * 32})
-
-    assert settings.environment == "production"
 
 
 @pytest.mark.parametrize(

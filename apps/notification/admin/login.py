@@ -67,5 +67,5 @@ class AdminLogin(AuthProvider):
         return AdminUser(username=user.name or user.email)
 
     def _seal(self, user: Users) -> str:
-        """Changes with the password, and tells nothing about it."""
-        return hmac.new(self._secret, f"{user.id}:{user.pw}".encode(), hashlib.sha256).hexdigest()
+        """Changes with the password and when all sessions are ended, and tells nothing about either."""
+        return hmac.new(self._secret, f"{user.id}:{user.pw}:{user.stamp}".encode(), hashlib.sha256).hexdigest()

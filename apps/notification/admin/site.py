@@ -98,7 +98,7 @@ def mount_admin(app: FastAPI, database: Database, settings: Settings, services: 
         max_age=_HOURS * 3600,
         path=PATH,
         same_site="strict",
-        https_only=settings.environment in {"staging", "production"},
+        https_only=settings.is_on_the_internet,
     )
     admin = _Site(
         title="Notification API",

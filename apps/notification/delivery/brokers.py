@@ -12,7 +12,6 @@ from taskiq_aio_pika import Queue as AmqpQueue
 from taskiq_nats import NatsBroker
 from taskiq_redis import ListQueueBroker
 
-NAME: Final = "notification.deliver"
 PATIENCE: Final = 5.0
 
 
@@ -33,17 +32,26 @@ class ProcessBroker(AsyncBroker):
             yield await self.waiting.get()
 
 
-def broker_at(url: str) -> AsyncBroker:
-    """The broker that BROKER_URL names; without one, a queue in this process."""
+def broker_at(url: str, installation: str) -> AsyncBroker:
+    """The broker that BROKER_URL names, with queues of this installation; without one, a queue in this process."""
+    name = f"{installation}.deliver"
     match urlsplit(url).scheme:
         case "redis" | "rediss":
-            return ListQueueBroker(url, queue_name=NAME, socket_connect_timeout=PATIENCE)
+            # A worker waits in BRPOP for as long as nothing comes; the client's own five seconds would cut it off.
+            return ListQueueBroker(
+                url,
+                queue_name=name,
+                socket_connect_timeout=PATIENCE,
+                socket_timeout=None,
+                socket_keepalive=True,
+                health_check_interval=int(6 * PATIENCE),
+            )
         case "amqp" | "amqps":
-            queue = AmqpQueue(name=NAME, routing_key=NAME)
-            dead = AmqpQueue(name=f"{NAME}.dead")
-            return AioPikaBroker(url, exchange=Exchange(name=NAME), task_queues=[queue], dead_letter_queue=dead)
+            queue = AmqpQueue(name=name, routing_key=name)
+            dead = AmqpQueue(name=f"{name}.dead")
+            return AioPikaBroker(url, exchange=Exchange(name=name), task_queues=[queue], dead_letter_queue=dead)
         case "nats":
-            return NatsBroker(url, subject=NAME, queue=NAME)
+            return NatsBroker(url, subject=name, queue=name)
         case _:
             return ProcessBroker()
 

@@ -37,7 +37,8 @@ class Dispatch:
     def of(cls, settings: Settings) -> "Dispatch":
         """Delivery as the settings say. Nothing is opened yet."""
         senders = Senders.of(settings)
-        queue = Queue(broker_at(settings.broker_url.get_secret_value()), Courier.of(settings, senders).deliver)
+        broker = broker_at(settings.broker_url.get_secret_value(), settings.installation)
+        queue = Queue(broker, Courier.of(settings, senders).deliver)
         sweeper = Sweeper(queue, settings.sweep_seconds, settings.handover_seconds, settings.max_attempts)
         return cls(
             senders,

@@ -11,11 +11,12 @@ from typing import Final
 from taskiq import AsyncBroker
 from taskiq.receiver import Receiver
 
-from notification.delivery.brokers import NAME, PATIENCE, ProcessBroker, ping
+from notification.delivery.brokers import PATIENCE, ProcessBroker, ping
 from notification.ops.logs import describe
 
 _log = logging.getLogger("notification.delivery")
 
+_TASK: Final = "notification.deliver"
 _LONGEST_PAUSE: Final = 30.0
 
 
@@ -30,7 +31,7 @@ class Queue:
             self._here.discard(notification_id)
             await deliver(notification_id)
 
-        self._task = broker.register_task(take, task_name=NAME)
+        self._task = broker.register_task(take, task_name=_TASK)
 
     @property
     def is_local(self) -> bool:

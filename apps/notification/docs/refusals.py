@@ -28,6 +28,7 @@ from notification.errors import (
     TimestampMalformedError,
     TokenExpiredError,
     TokenInvalidError,
+    TokenRevokedError,
     TokenWrongAudienceError,
     TokenWrongIssuerError,
 )
@@ -55,6 +56,7 @@ AT_DOOR: Final[Mapping[Door, Refusals]] = {
         TokenWrongAudienceError,
         TokenWrongIssuerError,
         TokenExpiredError,
+        TokenRevokedError,
         AccountInactiveError,
         *BY_DATABASE,
     ),

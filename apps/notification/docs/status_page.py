@@ -36,8 +36,8 @@ class Part:
 class StatusPage:
     """The page, made from a template that comes with the package."""
 
-    def __init__(self, version: str) -> None:
-        self._version = version
+    def __init__(self, version: str, *, documented: bool) -> None:
+        self._version, self._documented = version, documented
         self._template = Environment(loader=PackageLoader("notification.docs"), autoescape=True).get_template(
             "status.html"
         )
@@ -50,7 +50,12 @@ class StatusPage:
         """Name, time, version and how each part is. The status is 200 in any case: the page itself is there."""
         parts = [Part(name, well, _state(name, checks)) for name, well in checks.items()]
         html = self._template.render(
-            name=NAME, version=self._version, now=datetime.now(UTC), parts=parts, well=all(checks.values())
+            name=NAME,
+            version=self._version,
+            documented=self._documented,
+            now=datetime.now(UTC),
+            parts=parts,
+            well=all(checks.values()),
         )
         return HTMLResponse(html, headers=_PAGE_HEADERS)
 

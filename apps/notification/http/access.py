@@ -18,7 +18,7 @@ from notification.ops.request_context import identify
 from notification.security.known_keys import KnownKey
 from notification.security.rates import Rates
 from notification.security.signatures import Claim, read_claim
-from notification.security.tokens import Tokens
+from notification.security.tokens import Login, Tokens
 from notification.use_cases.accounts import who_is
 from notification.use_cases.signed_calls import SignedCalls
 
@@ -85,7 +85,7 @@ class Access:
             case Door.LOGIN:
                 await self.keeper.rates.count_log_in_from(client_of(scope))
             case Door.USER:
-                user = scope[_USER] = await who_is(_bearer(scope), self.keeper.tokens)
+                user, _ = scope[_USER] = await who_is(_bearer(scope), self.keeper.tokens)
                 identify(user_id=user.id, email=user.email)
             case Door.SIGNED:
                 return await self._admit_signed(scope, receive)
@@ -95,9 +95,10 @@ class Access:
         signed_calls = self.keeper.signed_calls
         claim = read_claim(scope["query_string"], _signatures(scope))
         known = await signed_calls.verify(claim, client_of(scope))
-        await self.keeper.rates.count_call_by(known.id)
         receive = await _checked(claim, receive) if claim.digest else receive
         await signed_calls.use_once(claim)
+        # Afterwards: whoever has seen a signature, and repeats it, must not use up its owner's calls.
+        await self.keeper.rates.count_call_by(known.id)
         scope[_KEY] = known
         identify(user_id=known.user_id, email=known.email, api_key_id=known.id)
         return receive
@@ -110,9 +111,9 @@ async def _refuse(error: ApiError | ActiveRowError, scope: Scope, receive: Recei
         await problem_response(HTTPConnection(scope), error)(scope, receive, send)
 
 
-def admitted_user(scope: Scope) -> Users | None:
-    """The user whose token opened the door."""
-    user: Users | None = scope.get(_USER)
+def admitted_user(scope: Scope) -> tuple[Users, Login] | None:
+    """The user whose token opened the door, and what else the token says."""
+    user: tuple[Users, Login] | None = scope.get(_USER)
     return user
 
 

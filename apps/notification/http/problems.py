@@ -42,6 +42,7 @@ from notification.errors import (
     IdentityTakenError,
     LastWayInError,
     LoginFailedError,
+    LoginTooOldError,
     MetricsRefusedError,
     NotAuthenticatedError,
     NotReadyError,
@@ -69,6 +70,7 @@ from notification.errors import (
     TimestampMalformedError,
     TokenExpiredError,
     TokenInvalidError,
+    TokenRevokedError,
     TokenWrongAudienceError,
     TokenWrongIssuerError,
     TooManyAddressesError,
@@ -81,6 +83,7 @@ from notification.ops.request_context import current_request
 
 # What a 401 asks for: a token, or a signed call.
 _BEARER: Final = {"WWW-Authenticate": "Bearer"}
+_RECENT: Final = {"WWW-Authenticate": 'Bearer error="insufficient_user_authentication"'}  # RFC 9470
 _SIGNED: Final = {"WWW-Authenticate": "HMAC-SHA256"}
 _NOT_SAVED: Final = Problem(500, "5000001", "Saving failed", "It could not be saved.")
 _NOT_DELETED: Final = Problem(500, "5000002", "Deleting failed", "It could not be deleted.")
@@ -114,6 +117,8 @@ PROBLEMS: Final[Mapping[Any, Problem]] = MappingProxyType(
         TokenInvalidError: Problem(401, "4010003", "Token not valid", headers=_BEARER),
         TokenExpiredError: Problem(401, "4010004", "Token expired", headers=_BEARER),
         AccountInactiveError: Problem(401, "4010005", "Account not active", headers=_BEARER),
+        TokenRevokedError: Problem(401, "4010006", "Session ended", headers=_BEARER),
+        LoginTooOldError: Problem(401, "4010007", "Log-in too old", headers=_RECENT),
         TokenWrongAudienceError: Problem(401, "4010010", "Not an access token", headers=_BEARER),
         TokenWrongIssuerError: Problem(401, "4010011", "Token of another service", headers=_BEARER),
         RefreshTokenInvalidError: Problem(401, "4010012", "Refresh token not valid", headers=_BEARER),

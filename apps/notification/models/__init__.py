@@ -11,7 +11,7 @@
 from notification.models.api_keys import ApiKeys, ApiKeyWhitelists, KeyStatus, UsedSignatures
 from notification.models.base import Base, db
 from notification.models.notifications import Channel, Delivery, Notifications
-from notification.models.users import Admins, Identities, RefreshTokens, SnsType, Users, UserStatus
+from notification.models.users import Admins, Identities, RefreshTokens, SnsType, Users, UserStatus, new_stamp
 
 __all__ = [
     "Admins",
@@ -29,4 +29,5 @@ __all__ = [
     "UserStatus",
     "Users",
     "db",
+    "new_stamp",
 ]

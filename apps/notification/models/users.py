@@ -1,6 +1,7 @@
 """People with an account, how they log in, and who of them runs the service."""
 
 import enum
+import secrets
 from datetime import datetime
 
 from sqlalchemy import Enum, ForeignKey, String, UniqueConstraint, true
@@ -37,8 +38,16 @@ EMAIL = String(255).with_variant(VARCHAR(255, collation="utf8mb4_bin"), "mysql",
 EXACT_ID = String(255).with_variant(VARCHAR(255, collation="utf8mb4_bin"), "mysql", "mariadb")
 
 
+def new_stamp() -> str:
+    """A text that nobody can guess."""
+    return secrets.token_urlsafe(12)
+
+
 class Users(Timestamps, Base):
-    """People with an account."""
+    """People with an account.
+
+    Access tokens and sessions of the admin pages hold the `stamp` of their time: another one ends all of them.
+    """
 
     id: Mapped[int] = mapped_column(primary_key=True)
     status: Mapped[UserStatus] = mapped_column(
@@ -53,6 +62,7 @@ class Users(Timestamps, Base):
         Enum(SnsType, native_enum=False, length=10), default=SnsType.email, server_default=SnsType.email
     )
     marketing_agree: Mapped[bool] = mapped_column(default=True, server_default=true())
+    stamp: Mapped[str] = mapped_column(String(16), default=new_stamp, server_default="")
 
 
 class Admins(Timestamps, Base):
@@ -81,6 +91,7 @@ class RefreshTokens(Timestamps, Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
     family: Mapped[str] = mapped_column(String(36), index=True)
+    authenticated_at: Mapped[datetime | None] = mapped_column(UTCDateTime())  # of the log-in that began the family
     digest: Mapped[str] = mapped_column(String(64), unique=True)
     expires_at: Mapped[datetime] = mapped_column(UTCDateTime(), index=True)
     used_at: Mapped[datetime | None] = mapped_column(UTCDateTime())

@@ -12,6 +12,7 @@ import sysconfig
 import traceback
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from io import TextIOWrapper
 from logging.handlers import QueueHandler, QueueListener, TimedRotatingFileHandler
 from pathlib import Path
 from queue import SimpleQueue
@@ -242,9 +243,9 @@ def prepare_files(settings: Settings) -> None:
 
 
 def _handlers(settings: Settings) -> list[logging.Handler]:
-    app_file = _file_handler(settings.log_dir / "app" / "app.log", settings.log_backup_count)
+    app_file = _file_handler(settings.log_dir / "app" / "app.log", settings)
     app_file.addFilter(lambda record: not _is_about_the_database(record))
-    db_file = _file_handler(settings.log_dir / "db" / "db.log", settings.log_backup_count)
+    db_file = _file_handler(settings.log_dir / "db" / "db.log", settings)
     db_file.addFilter(_is_about_the_database)
     handlers = [app_file, db_file, logging.StreamHandler(sys.stderr)]
     formatter = _formatter()
@@ -268,9 +269,27 @@ def _levels(settings: Settings) -> dict[str, int]:
     }
 
 
-def _file_handler(path: Path, backups: int) -> logging.Handler:
+class _DailyFile(TimedRotatingFileHandler):
+    """A file a day, for its owner's eyes, of a size that a day may have: what comes after it is on stderr alone."""
+
+    def __init__(self, path: Path, *, backups: int, most: int) -> None:
+        self._most = most
+        super().__init__(path, when="midnight", utc=True, backupCount=backups, encoding="utf-8")
+
+    def _open(self) -> TextIOWrapper:
+        file = super()._open()
+        Path(self.baseFilename).chmod(0o600)
+        return file
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write the line, unless the day's file is full."""
+        if self.stream is None or self.shouldRollover(record) or self.stream.tell() < self._most:
+            super().emit(record)
+
+
+def _file_handler(path: Path, settings: Settings) -> logging.Handler:
     path.parent.mkdir(parents=True, exist_ok=True)
-    return TimedRotatingFileHandler(path, when="midnight", utc=True, backupCount=backups, encoding="utf-8")
+    return _DailyFile(path, backups=settings.log_backup_count, most=settings.log_max_bytes)
 
 
 def _is_about_the_database(record: logging.LogRecord) -> bool:

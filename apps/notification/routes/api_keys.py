@@ -5,9 +5,9 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Response, status
 
 from activerow.errors import RecordNotFoundError
-from notification.deps import CurrentUser, ServicesDep
+from notification.deps import CurrentUser, RecentUser, ServicesDep
 from notification.docs.openapi import may_raise
-from notification.errors import TooManyAddressesError, TooManyKeysError
+from notification.errors import LoginTooOldError, TooManyAddressesError, TooManyKeysError
 from notification.schemas.api_keys import Address, AddressWanted, Key, KeyChange, KeyCreated, KeyWanted
 from notification.use_cases import api_keys
 
@@ -29,9 +29,9 @@ async def list_keys(user: CurrentUser) -> list[Key]:
     "",
     status_code=status.HTTP_201_CREATED,
     summary="Make a key",
-    openapi_extra=may_raise(TooManyKeysError),
+    openapi_extra=may_raise(TooManyKeysError, LoginTooOldError),
 )
-async def create_key(user: CurrentUser, body: KeyWanted, services: ServicesDep) -> KeyCreated:
+async def create_key(user: RecentUser, body: KeyWanted, services: ServicesDep) -> KeyCreated:
     """Make a key. Its secret is in this answer and in no other."""
     new = await api_keys.create_key(user.id, body.memo, services.vault)
     told = Key.model_validate(new.key).model_dump(exclude={"status"})

@@ -8,12 +8,14 @@ from notification.deps import (
     ProviderDep,
     ProviderName,
     ServicesDep,
+    UserOfSecret,
     count_password_check,
 )
 from notification.docs.openapi import may_raise
 from notification.errors import (
     IdentityNotFoundError,
     LastWayInError,
+    LoginTooOldError,
     PasswordWrongError,
     RateLimitedError,
     SnsTypeNotOfferedError,
@@ -35,10 +37,10 @@ async def read_identities(user: CurrentUser) -> list[Identity]:
     "/{provider}",
     summary="Link an account",
     dependencies=[Depends(count_password_check)],
-    openapi_extra=may_raise(SnsTypeNotOfferedError, PasswordWrongError, RateLimitedError),
+    openapi_extra=may_raise(SnsTypeNotOfferedError, PasswordWrongError, RateLimitedError, LoginTooOldError),
 )
 async def link_identity(
-    user: CurrentUser,
+    user: UserOfSecret,
     provider: ProviderDep,
     body: LinkRequest,
     services: ServicesDep,

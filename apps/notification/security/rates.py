@@ -24,10 +24,12 @@ _REDIS_SECONDS: Final = 0.5
 class Rates:
     """Counts requests in moving windows. Without an answer from Redis the process counts alone for a while."""
 
-    def __init__(self, *, login: str, service: str, redis_url: str = "", pause: float = 5.0) -> None:
+    def __init__(
+        self, *, login: str, service: str, redis_url: str = "", installation: str = "notification", pause: float = 5.0
+    ) -> None:
         self._login, self._service = rate_of(login), rate_of(service)
         self._here = MovingWindowRateLimiter(MemoryStorage())
-        self._redis = _storage(redis_url) if redis_url else None
+        self._redis = _storage(redis_url, installation) if redis_url else None
         self._shared = MovingWindowRateLimiter(self._redis) if self._redis else None
         self._pause, self._alone_until = pause, 0.0  # seconds before Redis is asked again
 
@@ -115,12 +117,12 @@ def _neighbourhood(address: Address | None) -> str:
     return str(address)
 
 
-def _storage(url: str) -> RedisStorage:
+def _storage(url: str, installation: str) -> RedisStorage:
     return RedisStorage(
         f"async+{url}",
         wrap_exceptions=True,
         implementation="redispy",
-        key_prefix="notification",
+        key_prefix=installation,
         socket_timeout=_REDIS_SECONDS,
         socket_connect_timeout=_REDIS_SECONDS,
     )

@@ -4,7 +4,8 @@ import hashlib
 import secrets
 import time
 from collections.abc import Callable
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any, Final
 
@@ -15,6 +16,15 @@ _AUDIENCE: Final = "notification-api:access"
 _REMEMBERED: Final = 1024
 # Shows what it is wherever it turns up: in a log, in a repository, in the wrong header.
 REFRESH_PREFIX: Final = "refresh_"
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """What an access token says: who logged in, when, and the user's stamp of then."""
+
+    user_id: int
+    stamp: str
+    authenticated_at: datetime
 
 
 class Tokens:
@@ -32,12 +42,13 @@ class Tokens:
         self._keyring, self._clock = keyring, clock
         self._read = lru_cache(_REMEMBERED)(self._verified)  # remembers no refusal
 
-    def issue(self, user_id: int) -> str:
-        """An access token that names this user for its lifetime."""
-        return self._keyring.sign(_AUDIENCE, self.lifetime, {"sub": str(user_id)})
+    def issue(self, login: Login) -> str:
+        """An access token that says so for its lifetime."""
+        claims = {"sub": str(login.user_id), "stamp": login.stamp, "auth_time": int(login.authenticated_at.timestamp())}
+        return self._keyring.sign(_AUDIENCE, self.lifetime, claims)
 
-    def user_id(self, token: str) -> int:
-        """The user whom an access token names.
+    def read(self, token: str) -> Login:
+        """What an access token says.
 
         Raises:
             TokenExpiredError: It is ours, and too old.
@@ -50,8 +61,10 @@ class Tokens:
         if int(claims["exp"]) <= self._clock():
             raise TokenExpiredError
         try:
-            return int(claims["sub"])
-        except (KeyError, ValueError) as error:
+            return Login(
+                int(claims["sub"]), str(claims["stamp"]), datetime.fromtimestamp(int(claims["auth_time"]), UTC)
+            )
+        except (KeyError, TypeError, ValueError, OverflowError, OSError) as error:
             raise TokenInvalidError from error
 
     def _verified(self, token: str) -> dict[str, Any]:

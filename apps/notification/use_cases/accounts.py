@@ -1,12 +1,23 @@
 """Registering, logging in, changing a password, and telling who a caller is."""
 
+import hmac
+from datetime import timedelta
+
 from activerow.errors import UniqueViolationError
-from notification.errors import AccountInactiveError, EmailTakenError, LoginFailedError, PasswordWrongError
+from activerow.types import utc_now
+from notification.errors import (
+    AccountInactiveError,
+    EmailTakenError,
+    LoginFailedError,
+    LoginTooOldError,
+    PasswordWrongError,
+    TokenRevokedError,
+)
 from notification.models import SnsType, Users, UserStatus, db
 from notification.schemas.accounts import TokenPair
 from notification.security.known_keys import KnownKeys
 from notification.security.passwords import Passwords, Verdict
-from notification.security.tokens import Tokens
+from notification.security.tokens import Login, Tokens
 from notification.use_cases.sessions import lock_active, log_out_everywhere, open_session
 
 
@@ -91,15 +102,29 @@ async def delete_account(user: Users, known_keys: KnownKeys) -> None:
         db.on_commit(lambda: known_keys.forget_keys_of(user.id))
 
 
-async def who_is(token: str, tokens: Tokens) -> Users:
-    """The user whom an access token names.
+async def who_is(token: str, tokens: Tokens) -> tuple[Users, Login]:
+    """The user whom an access token names, and what else it says.
 
     Raises:
         TokenInvalidError: The token is not one of ours.
         TokenExpiredError: It is too old.
         AccountInactiveError: Its user is blocked, deleted or gone.
+        TokenRevokedError: The user's sessions were ended since.
     """
-    user = await Users.get_or_none(tokens.user_id(token))
+    login = tokens.read(token)
+    user = await Users.get_or_none(login.user_id)
     if user is None or user.status is not UserStatus.active:
         raise AccountInactiveError
-    return user
+    if not hmac.compare_digest(user.stamp.encode(), login.stamp.encode()):
+        raise TokenRevokedError
+    return user, login
+
+
+def check_recent(login: Login, minutes: int) -> None:
+    """Pass when the log-in was so many minutes ago at most.
+
+    Raises:
+        LoginTooOldError: It was earlier.
+    """
+    if utc_now() - login.authenticated_at > timedelta(minutes=minutes):
+        raise LoginTooOldError

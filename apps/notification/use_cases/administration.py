@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from activerow.types import utc_now
 from notification.errors import LoginFailedError, OwnAccountError
-from notification.models import Admins, Delivery, Notifications, RefreshTokens, Users, UserStatus, db
+from notification.models import Admins, Delivery, Notifications, RefreshTokens, Users, UserStatus, db, new_stamp
 from notification.security.known_keys import KnownKeys
 from notification.security.passwords import Passwords
 from notification.use_cases.accounts import recognised
@@ -66,7 +66,7 @@ async def block(user_id: int, known_keys: KnownKeys, *, by: int) -> bool:
         raise OwnAccountError
     async with db.transaction():
         active = Users.where(Users.id == user_id, Users.status == UserStatus.active)
-        if not await active.update(status=UserStatus.blocked):
+        if not await active.update(status=UserStatus.blocked, stamp=new_stamp()):
             return False
         await RefreshTokens.filter_by(user_id=user_id, revoked_at=None).update(revoked_at=utc_now())
         db.on_commit(lambda: known_keys.forget_keys_of(user_id))

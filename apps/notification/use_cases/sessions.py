@@ -14,9 +14,9 @@ from notification.errors import (
     RefreshTokenInvalidError,
     RefreshTokenReusedError,
 )
-from notification.models import RefreshTokens, Users, UserStatus, db
+from notification.models import RefreshTokens, Users, UserStatus, db, new_stamp
 from notification.schemas.accounts import TokenPair
-from notification.security.tokens import Tokens, digest_of, new_refresh_token
+from notification.security.tokens import Login, Tokens, digest_of, new_refresh_token
 
 
 async def lock_active(user_id: int) -> Users:
@@ -31,17 +31,23 @@ async def lock_active(user_id: int) -> Users:
     return user
 
 
-async def open_session(user: Users, tokens: Tokens, family: str | None = None) -> TokenPair:
-    """The next tokens of a family, by default of a new one. Called in a transaction that holds the user's lock."""
+async def open_session(user: Users, tokens: Tokens, before: RefreshTokens | None = None) -> TokenPair:
+    """The tokens that follow `before`, by default those of a new family, which begins with a log-in now.
+
+    Called in a transaction that holds the user's lock.
+    """
     refresh_token = new_refresh_token()
+    now = datetime.now(UTC)
+    authenticated_at = before.authenticated_at or before.created_at if before else now
     await RefreshTokens.create(
         user_id=user.id,
-        family=family or str(uuid4()),
+        family=before.family if before else str(uuid4()),
+        authenticated_at=authenticated_at,
         digest=digest_of(refresh_token),
-        expires_at=datetime.now(UTC) + tokens.refresh_lifetime,
+        expires_at=now + tokens.refresh_lifetime,
     )
     return TokenPair(
-        access_token=tokens.issue(user.id),
+        access_token=tokens.issue(Login(user.id, user.stamp, authenticated_at)),
         expires_in=int(tokens.lifetime.total_seconds()),
         refresh_token=refresh_token,
         refresh_expires_in=int(tokens.refresh_lifetime.total_seconds()),
@@ -82,7 +88,7 @@ async def _next(known: RefreshTokens, tokens: Tokens) -> TokenPair | ApiError:
     if user.status is not UserStatus.active:
         return AccountInactiveError()
     await token.update(used_at=now)
-    return await open_session(user, tokens, token.family)
+    return await open_session(user, tokens, token)
 
 
 async def log_out(presented: str) -> None:
@@ -96,8 +102,19 @@ async def log_out(presented: str) -> None:
 
 
 async def log_out_everywhere(user: Users) -> None:
-    """End all sessions of a user. Called in a transaction that holds the user's lock."""
+    """End all sessions of a user, and all access tokens. Called in a transaction that holds the user's lock."""
+    await user.update(stamp=new_stamp())
     await _revoke(user_id=user.id)
+
+
+async def end_all_sessions(user_id: int) -> None:
+    """End all sessions of an active user, on every device and on the admin pages, at once.
+
+    Raises:
+        AccountInactiveError: The user was blocked or deleted meanwhile.
+    """
+    async with db.transaction():
+        await log_out_everywhere(await lock_active(user_id))
 
 
 async def _revoke(**whose: object) -> None:

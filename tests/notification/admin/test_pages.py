@@ -303,7 +303,7 @@ async def test_only_dead_notifications_are_tried_again(client_on_backend: httpx.
 
 
 async def test_a_blocked_user_is_out(client_on_backend: httpx.AsyncClient) -> None:
-    """At once and everywhere: tokens are refused and revoked. Unblocking lets the user in again."""
+    """At once and everywhere: tokens are refused and revoked. Unblocked, the user may log in again."""
     client = client_on_backend
     await _admin(client)
     headers = await registered(client, GRACE)
@@ -315,7 +315,8 @@ async def test_a_blocked_user_is_out(client_on_backend: httpx.AsyncClient) -> No
     assert (await client.get("/api/v1/users/me", headers=headers)).status_code == 401
     assert await RefreshTokens.filter_by(user_id=grace.id, revoked_at=None).count() == 0
     await _act(client, f"users/row-action?name=unblock&pk={grace.id}")
-    assert (await client.get("/api/v1/users/me", headers=headers)).status_code == 200
+    assert (await client.get("/api/v1/users/me", headers=headers)).status_code == 401
+    assert (await client.post("/api/v1/auth/login/email", json=GRACE)).status_code == 200
 
 
 async def test_keys_of_a_blocked_user_open_nothing_at_once(client: httpx.AsyncClient) -> None:

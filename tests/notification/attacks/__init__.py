@@ -3,6 +3,8 @@
 | file | attack |
 | --- | --- |
 | `test_token_confusion` | one kind of token used as another; tokens signed by others, or not at all |
+| `test_ids_that_come_back` | ids of rows that are gone, in tokens that are not |
+| `test_stolen_tokens` | what a token is good for in the hands of whoever found it |
 | `test_replay` | signatures, refresh tokens, handshakes and idempotency keys used again |
 | `test_signed_parameters` | a signature over other parameters than those that are read |
 | `test_login_timing` | how long the service takes to say no |

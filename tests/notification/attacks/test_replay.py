@@ -85,3 +85,16 @@ async def test_an_idempotency_key_of_another_owner_answers_nothing_of_theirs(set
 
     assert found[0] != found[1]
     assert foreign.status_code == 404
+
+
+async def test_repeating_a_signature_does_not_use_up_its_owners_calls(settings: Settings) -> None:
+    """Whoever overhears one could stop the owner for a minute, as often as it takes."""
+    async with serving(settings.model_copy(update={"service_rate": "3/minute"})) as client:
+        key = await Key.of(client, await registered(client, ADA))
+        query = key.query()
+        await key.call(client, query)
+
+        replays = {refusal(await key.call(client, query)) for _ in range(600)}
+
+        assert replays == {(401, "signature_used")}
+        assert (await key.call(client)).status_code == 200

@@ -10,7 +10,7 @@ import jwt
 import pytest
 from pydantic import SecretStr
 
-from notification.models import SnsType
+from notification.models import SnsType, Users
 from notification.security.handshakes import Handshakes
 from notification.security.keyring import Keyring, key_id
 from notification.security.tokens import digest_of
@@ -22,10 +22,14 @@ ME = "/api/v1/users/me"
 REGISTER = "/api/v1/auth/register/email"
 
 
-def _token(secret: str = SECRET, algorithm: str = "HS256", kid: str | None = None, **changes: object) -> str:
+def _token(
+    stamp: str, secret: str = SECRET, algorithm: str = "HS256", kid: str | None = None, **changes: object
+) -> str:
     now = datetime.now(UTC)
     claims: dict[str, object] = {
         "sub": "1",
+        "stamp": stamp,
+        "auth_time": int(now.timestamp()),
         "iss": "notification-api",
         "aud": "notification-api:access",
         "iat": now,
@@ -40,30 +44,38 @@ def _token(secret: str = SECRET, algorithm: str = "HS256", kid: str | None = Non
 
 async def test_a_token_made_by_hand_with_the_secret_is_accepted(client: httpx.AsyncClient, ada: dict[str, str]) -> None:
     """The claims below are the right ones, so that each change of them is what gets a token refused."""
-    answer = await client.get(ME, headers={"authorization": f"Bearer {_token()}"})
+    answer = await client.get(ME, headers={"authorization": f"Bearer {_token(await _stamp())}"})
 
     assert answer.status_code == 200
 
 
-WRONG = (
-    ("nonsense", "token_invalid"),
-    (_token(secret="another secret, of thirty-two bytes and more"), "token_invalid"),
-    (_token(algorithm="HS384", secret=SECRET), "token_invalid"),
-    (_token(secret="", algorithm="none"), "token_invalid"),
-    (_token(aud="notification-api:social"), "token_wrong_audience"),
-    (_token(iss="somebody else"), "token_wrong_issuer"),
-    ("refresh_" + "x" * 43, "token_wrong_audience"),
-    (_token(sub="one"), "token_invalid"),
-    (_token(sub=None), "token_invalid"),
-    (_token(exp=None), "token_invalid"),
-    (_token(exp=datetime.now(UTC) - timedelta(seconds=1)), "token_expired"),
-    (_token(sub="77"), "account_inactive"),
-)
+async def _stamp() -> str:
+    """What the tokens of the first user have to say."""
+    return (await Users.get(1)).stamp
+
+
+def _wrong(stamp: str) -> list[tuple[str, str]]:
+    """Tokens, and why each is refused."""
+    return [
+        ("nonsense", "token_invalid"),
+        (_token(stamp, secret="another secret, of thirty-two bytes and more"), "token_invalid"),
+        (_token(stamp, algorithm="HS384", secret=SECRET), "token_invalid"),
+        (_token(stamp, secret="", algorithm="none"), "token_invalid"),
+        (_token(stamp, aud="notification-api:social"), "token_wrong_audience"),
+        (_token(stamp, iss="somebody else"), "token_wrong_issuer"),
+        ("refresh_" + "x" * 43, "token_wrong_audience"),
+        (_token(stamp, sub="one"), "token_invalid"),
+        (_token(stamp, sub=None), "token_invalid"),
+        (_token(stamp, exp=None), "token_invalid"),
+        (_token(stamp, auth_time=None), "token_invalid"),
+        (_token(stamp, exp=datetime.now(UTC) - timedelta(seconds=1)), "token_expired"),
+        (_token(stamp, sub="77"), "account_inactive"),
+    ]
 
 
 async def test_a_token_that_is_not_right_is_a_401(client: httpx.AsyncClient, ada: dict[str, str]) -> None:
     """Tampered, unsigned, for another purpose, too old or of nobody: each is refused, and says why."""
-    for token, word in WRONG:
+    for token, word in _wrong(await _stamp()):
         answer = await client.get(ME, headers={"authorization": f"Bearer {token}"})
 
         assert refusal(answer) == (401, word)
@@ -129,7 +141,7 @@ async def test_a_token_does_not_choose_how_it_is_read(client: httpx.AsyncClient,
 
 async def test_a_key_id_does_not_make_another_secret_ours(client: httpx.AsyncClient, ada: dict[str, str]) -> None:
     """Signed rightly with a secret of the attacker's, under the name of ours."""
-    token = _token(secret="an attacker's secret, of thirty-two bytes", kid=key_id(SECRET))
+    token = _token("stamp", secret="an attacker's secret, of thirty-two bytes", kid=key_id(SECRET))
 
     assert refusal(await client.get(ME, headers={"authorization": f"Bearer {token}"})) == (401, "token_invalid")
 

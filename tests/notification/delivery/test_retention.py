@@ -66,7 +66,13 @@ async def test_what_is_not_finished_is_kept_for_ever(prepared_on_backend: Settin
 
 async def test_what_ended_yesterday_counts_from_yesterday(prepared_on_backend: Settings) -> None:
     """Whenever it was asked for, and whenever it was due: a worker may have been away for a month."""
-    await noted(await owner(), status=Delivery.sent, created_at=ago(60 * DAY), due_at=ago(60 * DAY))
+    await noted(
+        await owner(),
+        status=Delivery.sent,
+        created_at=ago(60 * DAY),
+        due_at=ago(60 * DAY),
+        updated_at=utc_now(),
+    )
 
     assert await _sweep() == 0
 

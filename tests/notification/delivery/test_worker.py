@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 from pydantic import SecretStr, ValidationError
@@ -205,7 +206,24 @@ async def _handed_over() -> bool:
 )
 async def test_the_broker_is_what_the_url_says(url: str, kind: type) -> None:
     """Nothing is connected to by making it."""
-    assert type(broker_at(url)) is kind
+    assert type(broker_at(url, "notification")) is kind
+
+
+async def test_a_worker_waits_at_redis_for_as_long_as_nothing_comes() -> None:
+    """The client's own limit for an answer would end BRPOP, and the worker would be away for seconds."""
+    broker = broker_at("redis://localhost:1", "notification")
+
+    assert isinstance(broker, ListQueueBroker)
+    connection: Any = cast("Any", broker.connection_pool).make_connection()
+    assert connection.socket_timeout is None
+    assert connection.socket_connect_timeout
+
+
+async def test_installations_at_one_broker_do_not_take_each_others_ids() -> None:
+    """The queue is called by the installation."""
+    names = {cast("Any", broker_at("redis://localhost:1", name)).queue_name for name in ("shop", "news")}
+
+    assert names == {"shop.deliver", "news.deliver"}
 
 
 @pytest.mark.parametrize("broker", ["redis", "nats", "amqp"])
@@ -218,7 +236,10 @@ async def test_a_broker_carries_ids_from_one_process_to_another(broker: str, tmp
         arrived.add(number)
 
     with broker_server(broker, tmp_path) as url:
-        working, asking = Queue(broker_at(url), deliver), Queue(broker_at(url), _nothing)
+        working, asking = (
+            Queue(broker_at(url, "notification"), deliver),
+            Queue(broker_at(url, "notification"), _nothing),
+        )
         await working.open(working=True)
         await asking.open(working=False)
         work = asyncio.create_task(working.work(3, finish, 5))

@@ -31,6 +31,7 @@ ROUTES = {
         "delete": ALWAYS | DATABASE | {204, 401, 409},
         "patch": ALWAYS | DATABASE | {200, 401, 409, 422},
     },
+    "/api/v1/users/me/sessions": {"delete": ALWAYS | DATABASE | {204, 401}},
     "/api/v1/users/me/password": {"put": ALWAYS | DATABASE | {200, 401, 403, 422, 429}},
     "/api/v1/users/me/identities": {"get": ALWAYS | DATABASE | {200, 401}},
     "/api/v1/users/me/identities/{provider}": {

@@ -31,9 +31,17 @@ async def test_in_development_the_page_signs(client: httpx.AsyncClient) -> None:
     assert "signCall" in script.text
 
 
-async def test_in_production_it_does_not(settings: Settings) -> None:
-    """A page of a server that is reached from everywhere asks nobody for a secret key."""
+async def test_in_production_there_is_none(settings: Settings) -> None:
+    """Neither the page nor the document: who calls the service has read them elsewhere."""
     async with serving(settings.model_copy(update={"environment": "production"})) as client:
+        answers = [await client.get(path) for path in ("/docs", "/docs/docs.js", "/openapi.json")]
+
+    assert {answer.status_code for answer in answers} == {404}
+
+
+async def test_in_staging_it_does_not_sign(settings: Settings) -> None:
+    """A page of a server that is reached from everywhere asks nobody for a secret key."""
+    async with serving(settings.model_copy(update={"environment": "staging"})) as client:
         page, script = await client.get("/docs"), await client.get("/docs/sign_calls.js")
 
     assert "docs/docs.js" in page.text

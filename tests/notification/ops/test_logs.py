@@ -14,7 +14,7 @@ from activerow.errors import UniqueViolationError
 from notification.app import create_app
 from notification.errors import EmailTakenError
 from notification.models import Users
-from notification.ops.logs import LineFormatter, describe, mask
+from notification.ops.logs import LineFormatter, describe, mask, writing
 from notification.settings import Settings
 from tests.notification.tools.service import (
     ADA,
@@ -234,3 +234,18 @@ async def test_logging_is_as_before_when_the_service_has_ended(settings: Setting
         assert root.handlers != before[0]
 
     assert (list(root.handlers), root.level, logging.getLogger("sqlalchemy.engine").level) == before
+
+
+def test_a_days_file_has_a_size_and_one_reader(settings: Settings) -> None:
+    """A flood of requests fills no disk, and other users of the machine read nothing."""
+    small = settings.model_copy(update={"log_max_bytes": 2_000})
+    log = logging.getLogger("notification.app")
+
+    with writing(small):
+        for number in range(200):
+            log.warning("line %d", number)
+
+    file = small.log_dir / "app" / "app.log"
+    assert 2_000 <= file.stat().st_size < 3_000
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert file.read_text().endswith("\n")

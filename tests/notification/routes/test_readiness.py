@@ -128,7 +128,7 @@ async def test_a_silent_broker_is_not_waited_for(tmp_path: Path) -> None:
 async def test_every_kind_of_broker_answers(kind: str, tmp_path: Path) -> None:
     """And a queue that is closed does not."""
     with broker_server(kind, tmp_path) as url:
-        queue = Queue(broker_at(url), _ignored)
+        queue = Queue(broker_at(url, "notification"), _ignored)
         await queue.open(working=False)
         await queue.ask()
         await queue.close()
@@ -160,7 +160,7 @@ def test_a_request_in_flight_gets_its_answer(tmp_path: Path) -> None:
     """Told to stop while a request is on its way, the service takes no further ones, answers, and closes its pool."""
     body = b'{"email": "ada@example.com", "pw": "correct horse"}'
     head = (
-        b"POST /api/v1/auth/register/email HTTP/1.1\r\nHost: service\r\nContent-Type: application/json\r\n"
+        b"POST /api/v1/auth/register/email HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
         b"Expect: 100-continue\r\nContent-Length: %d\r\n\r\n" % len(body)
     )
     with started_service(tmp_path) as (service, line):

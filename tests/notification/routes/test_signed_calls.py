@@ -156,10 +156,11 @@ async def test_a_forwarded_address_counts_only_from_a_trusted_proxy(settings: Se
 
 
 async def test_a_secret_that_cannot_be_decrypted_refuses_the_call(settings: Settings) -> None:
-    """With another ENCRYPTION_KEY the caller hears what all hear, and the log says why."""
+    """With other secrets the caller hears what all hear, and the log says why."""
+    changed = {"encryption_key": SecretStr("new"), "jwt_secret": SecretStr("another secret, of thirty-two bytes or so")}
     async with serving(settings) as client:
         key = await Key.of(client, await registered(client, ADA))
-    async with serving(settings.model_copy(update={"encryption_key": SecretStr("new")})) as client:
+    async with serving(settings.model_copy(update=changed)) as client:
         answer = await key.call(client)
 
     assert refusal(answer) == (401, "signature_invalid")

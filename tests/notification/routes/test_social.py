@@ -590,9 +590,9 @@ async def test_unlinking_leaves_a_way_in(browser_on_backend: httpx.AsyncClient, 
     ada = _bearer(await _log_in(browser_on_backend))
     none = await browser_on_backend.delete(f"{IDENTITIES}/kakao", headers=ada)
     last = await browser_on_backend.delete(f"{IDENTITIES}/google", headers=ada)
-    await browser_on_backend.put(f"{ME}/password", json={"new_pw": ADA["pw"]}, headers=ada)
+    session = await browser_on_backend.put(f"{ME}/password", json={"new_pw": ADA["pw"]}, headers=ada)
 
-    gone = await browser_on_backend.delete(f"{IDENTITIES}/google", headers=ada)
+    gone = await browser_on_backend.delete(f"{IDENTITIES}/google", headers=_bearer(session))
 
     assert [none.status_code, last.status_code, gone.status_code] == [404, 409, 204]
     assert (none.json()["type"], last.json()["type"]) == ("identity_not_found", "last_way_in")

@@ -25,7 +25,7 @@ ME = "/api/v1/users/me"
 
 async def test_the_fields_that_can_be_set() -> None:
     """The columns of a user, without those that the database fills."""
-    expected = "status email pw name phone_number profile_img sns_type marketing_agree updated_at"
+    expected = "status email pw name phone_number profile_img sns_type marketing_agree stamp updated_at"
 
     assert Users.fields.settable_columns == tuple(expected.split())
 

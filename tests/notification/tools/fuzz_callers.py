@@ -30,8 +30,8 @@ class Credentials(AuthBase):
             query = "&".join(filter(None, (parts.query, self._people.key.query())))
             request.url = urlunsplit(parts._replace(query=query))
             request.headers.update(self._people.key.sign(query))
-        elif (request.method, parts.path) in {("DELETE", ME), ("PUT", f"{ME}/password")}:
-            request.headers["Authorization"] = f"Bearer {self._people.somebody()['access_token']}"
+        elif (request.method, parts.path) in {("DELETE", ME), ("PUT", f"{ME}/password"), ("DELETE", f"{ME}/sessions")}:
+            request.headers["Authorization"] = f"Bearer {self._people.token_of_somebody()}"
         elif parts.path.startswith(ME):
             request.headers["Authorization"] = f"Bearer {self._people.ada}"
         return request
@@ -110,7 +110,6 @@ class Knowledge:
 
     def _old_password(self, case: Case) -> None:
         case.body = {"old_pw": self._people.somebody()["pw"], "new_pw": "a moth in relay 70"}
-        self._people.somebody()["pw"] = "a moth in relay 70"
 
     def _password(self, case: Case) -> None:
         case.path_parameters["provider"] = "google"

@@ -90,6 +90,15 @@ class People:
             self.mortal = credentials | self.register(credentials)
         return self.mortal
 
+    def token_of_somebody(self) -> str:
+        """A token of somebody like that, whose sessions or account may have been ended by another request."""
+        credentials = {name: self.somebody()[name] for name in ("email", "pw")}
+        answer = self._client.post("/api/v1/auth/login/email", json=credentials)
+        if answer.is_success:
+            return str(answer.json()["access_token"])
+        self.mortal = {}
+        return str(self.somebody()["access_token"])
+
     def stranger(self) -> Json:
         """What somebody who has not registered would log in with."""
         return ADA | {"email": next(self._names)}

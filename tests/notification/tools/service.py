@@ -42,7 +42,7 @@ def settings_for(folder: Path, **changes: Any) -> Settings:
         "database_url": f"sqlite:///{folder / 'service.db'}",
         "jwt_secret": SECRET,
         "allowed_origins": "https://shop.example",
-        "trusted_hosts": "*",
+        "trusted_hosts": "*" if changes.get("environment", "test") == "test" else "service",
         "login_rate": "",
         "service_rate": "",
         "log_dir": folder / "logs",
