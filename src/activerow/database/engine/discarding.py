@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from activerow.database.engine.listeners import listen
+from activerow.database.engine.psycopg_cursors import let_go_of_cursors
 
 logger = logging.getLogger("activerow")
 
@@ -46,6 +47,7 @@ def discard(engine: AsyncEngine) -> None:
 
 def _drop(connection: Any) -> None:
     if hasattr(connection, "pgconn"):
+        let_go_of_cursors(connection)
         connection.pgconn.finish()
     elif hasattr(connection, "stop"):
         # Started on a thread without an event loop, it does not report its end to one.

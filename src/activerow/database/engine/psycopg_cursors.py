@@ -48,9 +48,13 @@ def _on_connect(connection: Any, _record: object) -> None:
 
 
 def _let_go(connection: Any, *_: object) -> None:
-    if connection is None:
-        return
-    held = _open_at(connection.driver_connection)
+    if connection is not None:
+        let_go_of_cursors(connection.driver_connection)
+
+
+def let_go_of_cursors(connection: Any) -> None:
+    """Hold the cursors of a connection of psycopg no longer: the server has closed them, or will not hear of it."""
+    held = _open_at(connection)
     for cursor in held:
         cursor._closed = True
     held.clear()
